@@ -1,0 +1,325 @@
+//! JSON that must come out as it went in, and JSON that must not be believed.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
+
+/// Nesting that no message of the protocol comes near.
+const MAX_DEPTH: usize = 32;
+
+/// Why a text is not acceptable JSON.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct JsonError(#[from] serde_json::Error);
+
+/// A JSON object, kept byte for byte as it was read.
+///
+/// What one side puts into `payload`, `extra` or `extensions` is for the other side; on the way it
+/// is neither reordered nor reformatted.
+#[derive(Clone)]
+pub struct RawObject(Box<RawValue>);
+
+impl RawObject {
+    /// The object that this value serializes to.
+    ///
+    /// # Errors
+    /// Where the value does not serialize, or to something other than an object.
+    pub fn new<T: Serialize>(value: &T) -> Result<Self, JsonError> {
+        Self::from_raw(to_raw_value(value)?)
+    }
+
+    /// The text, as read.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// Reads the object as a type of the caller's.
+    ///
+    /// # Errors
+    /// Where the object is not of that shape.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
+        Ok(serde_json::from_str(self.as_str())?)
+    }
+
+    fn from_raw(raw: Box<RawValue>) -> Result<Self, JsonError> {
+        if raw.get().starts_with('{') {
+            Ok(Self(raw))
+        } else {
+            Err(JsonError(serde_json::Error::custom("expected a JSON object")))
+        }
+    }
+}
+
+impl FromStr for RawObject {
+    type Err = JsonError;
+
+    fn from_str(text: &str) -> Result<Self, JsonError> {
+        Self::from_raw(serde_json::from_str(text)?)
+    }
+}
+
+impl PartialEq for RawObject {
+    /// Equal as texts.
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for RawObject {}
+
+impl fmt::Debug for RawObject {
+    /// Its length only: it may hold a signature.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{} bytes}}", self.as_str().len())
+    }
+}
+
+impl Serialize for RawObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_raw(Box::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// A message together with the very JSON it was read from.
+///
+/// Reads as its value; serializes as the text that came in, unknown keys, key order and all. A
+/// payer's choice must be echoed so, and a payment forwarded so: counterparts compare, and some
+/// hash, the text.
+#[derive(Clone)]
+pub struct Verbatim<T> {
+    raw: Box<RawValue>,
+    value: T,
+}
+
+impl<T: Serialize> Verbatim<T> {
+    /// A message of our own, in our own spelling.
+    ///
+    /// # Errors
+    /// Where the value does not serialize.
+    pub fn new(value: T) -> Result<Self, JsonError> {
+        Ok(Self { raw: to_raw_value(&value)?, value })
+    }
+}
+
+impl<T> Verbatim<T> {
+    /// The text, as read.
+    pub fn as_str(&self) -> &str {
+        self.raw.get()
+    }
+
+    /// The message, without its text.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Verbatim<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> PartialEq for Verbatim<T> {
+    /// Equal as texts.
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl<T> Eq for Verbatim<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for Verbatim<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl<T: DeserializeOwned> FromStr for Verbatim<T> {
+    type Err = JsonError;
+
+    fn from_str(text: &str) -> Result<Self, JsonError> {
+        Ok(serde_json::from_str(text)?)
+    }
+}
+
+impl<T> Serialize for Verbatim<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.raw.serialize(serializer)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Verbatim<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let value = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+        Ok(Self { raw, value })
+    }
+}
+
+/// Reads hostile JSON: a key that stands twice in one object, at any depth, is refused, because two
+/// readers may each believe another one of the two; so is nesting deeper than 32.
+pub(crate) fn from_hostile<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    Unambiguous { depth: 0 }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(serde_json::from_str(text)?)
+}
+
+#[derive(Clone, Copy)]
+struct Unambiguous {
+    depth: usize,
+}
+
+impl Unambiguous {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth >= MAX_DEPTH {
+            return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH}")));
+        }
+        Ok(Self { depth: self.depth + 1 })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Unambiguous {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unambiguous {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let inside = self.deeper()?;
+        while items.next_element_seed(inside)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let inside = self.deeper()?;
+        let mut seen = BTreeSet::new();
+        while let Some(Key(key)) = entries.next_key()? {
+            if seen.contains(&key) {
+                return Err(A::Error::custom(format_args!("the key {key:?} stands twice")));
+            }
+            seen.insert(key);
+            entries.next_value_seed(inside)?;
+        }
+        Ok(())
+    }
+}
+
+/// A key, borrowed where it has no escapes.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(key)))
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+/// Deserializes a type that is a string on the wire.
+pub(crate) fn from_string<'de, D, T>(
+    deserializer: D,
+    expecting: &'static str,
+) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    from_string_with(deserializer, expecting, T::from_str)
+}
+
+/// [`from_string`] with a reader of one's own.
+pub(crate) fn from_string_with<'de, D, T, E, F>(
+    deserializer: D,
+    expecting: &'static str,
+    read: F,
+) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    E: fmt::Display,
+    F: FnOnce(&str) -> Result<T, E>,
+{
+    struct StringVisitor<F>(&'static str, F);
+    impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for StringVisitor<F> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<X: serde::de::Error>(self, text: &str) -> Result<T, X> {
+            (self.1)(text).map_err(X::custom)
+        }
+    }
+    deserializer.deserialize_str(StringVisitor(expecting, read))
+}
+
+/// `null` reads like a field that is not there: counterparts in Python and Go write it.
+pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}

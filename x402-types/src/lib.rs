@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod amount;
+mod asset;
+pub mod facilitator;
+pub mod header;
+mod json;
+mod message;
+mod money;
+mod network;
+mod reason;
+pub mod v1;
+
+pub use amount::{Amount, AmountError};
+pub use asset::{Asset, TransferMethod};
+pub use header::{DecodeError, decode, encode};
+pub use json::{JsonError, RawObject, Verbatim};
+pub use message::{
+    PaymentFlow, PaymentPayload, PaymentRequired, PaymentRequirements, ResourceInfo, SettleRequest,
+    SettleResponse, SupportedKind, SupportedResponse, VerifyRequest, VerifyResponse, Version,
+    peek_version,
+};
+pub use money::{Money, MoneyError};
+pub use network::{Network, NetworkError};
+pub use reason::{ErrorReason, Fault};
