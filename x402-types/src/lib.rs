@@ -9,6 +9,9 @@ mod message;
 mod money;
 mod network;
 mod reason;
+#[cfg(feature = "schema")]
+pub mod schema;
+pub mod scheme;
 pub mod v1;
 
 pub use amount::{Amount, AmountError};

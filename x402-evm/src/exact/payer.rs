@@ -1,0 +1,105 @@
+use alloy_primitives::B256;
+use x402_types::scheme::{CheckedPayment, ClientScheme, Draft, Refusal, Signing};
+use x402_types::{Amount, Asset, ErrorReason, Network, PaymentRequirements, RawObject};
+
+use super::{EXACT, ExactPayload, ExactTerms, terms::checked};
+use crate::eip3009::Authorization;
+use crate::{Domain, Signer, TypedData};
+
+/// `exact` on EVM chains, for a payer.
+///
+/// The signing domain of an asset in the pinned table is the table's; what the offer says of it
+/// must agree, or the offer is refused. A signature for another domain would be worthless at best.
+#[derive(Clone, Debug)]
+pub struct ExactEvmPayer<S> {
+    signer: S,
+}
+
+impl<S: Signer> ExactEvmPayer<S> {
+    /// Pays from this signer's account.
+    pub fn new(signer: S) -> Self {
+        Self { signer }
+    }
+
+    fn terms(&self, offer: &PaymentRequirements) -> Result<ExactTerms, Refusal> {
+        let terms = ExactTerms::new(offer)?;
+        let known = Asset::find(&offer.network, &offer.asset).and_then(Domain::of);
+        if known.is_some_and(|domain| domain != *terms.domain()) {
+            return Err(Refusal::new(
+                ErrorReason::InvalidExactEvmMissingEip712Domain,
+                "the offer's name or version is not that of the token it names",
+            ));
+        }
+        Ok(terms)
+    }
+}
+
+impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
+    fn scheme(&self) -> &str {
+        EXACT
+    }
+
+    fn covers(&self, network: &Network) -> bool {
+        network.chain_id().is_some()
+    }
+
+    fn payer(&self) -> String {
+        self.signer.address().to_string()
+    }
+
+    fn can_pay(&self, offer: &PaymentRequirements) -> Result<(), Refusal> {
+        self.terms(offer).map(drop)
+    }
+
+    fn draft(
+        &self,
+        offer: &PaymentRequirements,
+        now: u64,
+        lifetime: u64,
+    ) -> Result<Box<dyn Draft + '_>, Refusal> {
+        let terms = self.terms(offer)?;
+        let mut nonce = B256::ZERO;
+        getrandom::fill(nonce.as_mut_slice()).map_err(|error| {
+            Refusal::new(ErrorReason::InvalidTransactionState, format!("no randomness: {error}"))
+        })?;
+        let message = Authorization {
+            from: self.signer.address(),
+            to: terms.pay_to(),
+            value: terms.amount(),
+            valid_after: Amount::ZERO,
+            valid_before: Amount::from(now.saturating_add(lifetime)),
+            nonce,
+        };
+        let payment = checked(&message);
+        let domain = terms.domain().clone();
+        Ok(Box::new(ExactDraft { signer: &self.signer, domain, message, payment }))
+    }
+}
+
+struct ExactDraft<'s, S> {
+    signer: &'s S,
+    domain: Domain,
+    message: Authorization,
+    payment: CheckedPayment,
+}
+
+impl<S: Signer> Draft for ExactDraft<'_, S> {
+    fn payment(&self) -> &CheckedPayment {
+        &self.payment
+    }
+
+    fn sign<'a>(self: Box<Self>) -> Signing<'a>
+    where
+        Self: 'a,
+    {
+        Box::pin(async move {
+            let Self { signer, domain, message, .. } = *self;
+            let data = TypedData::TransferWithAuthorization { domain, message: message.clone() };
+            let failed = |detail| Refusal::new(ErrorReason::InvalidExactEvmSignature, detail);
+            let signature =
+                signer.sign_typed_data(&data).await.map_err(|error| failed(error.to_string()))?;
+            let payload = ExactPayload { signature: signature.to_string(), authorization: message };
+            RawObject::new(&payload).map_err(|error| failed(error.to_string()))
+        })
+    }
+}

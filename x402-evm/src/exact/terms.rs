@@ -1,0 +1,253 @@
+use alloy_primitives::{Address, B256};
+use x402_types::scheme::{Check, CheckedPayment, Refusal, ServerScheme, Terms};
+use x402_types::{Amount, ErrorReason, Network, PaymentRequirements, RawObject, TransferMethod};
+
+use super::{EXACT, ExactExtra, ExactPayload, address};
+use crate::eip3009::Authorization;
+use crate::{Domain, Signature};
+
+/// Seconds before its end at which a payment counts as expired: settling takes a block or two.
+const EXPIRY_MARGIN: u64 = 6;
+
+/// `exact` on EVM chains, for a seller.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExactEvm;
+
+impl ServerScheme for ExactEvm {
+    fn scheme(&self) -> &str {
+        EXACT
+    }
+
+    fn covers(&self, network: &Network) -> bool {
+        network.chain_id().is_some()
+    }
+
+    fn prepare(&self, offer: &PaymentRequirements) -> Result<Box<dyn Terms>, Refusal> {
+        Ok(Box::new(ExactTerms::new(offer)?))
+    }
+}
+
+/// An offer of `exact` by EIP-3009, read and ready to check payments against.
+#[derive(Clone, Debug)]
+pub struct ExactTerms {
+    domain: Domain,
+    domain_separator: B256,
+    pay_to: Address,
+    amount: Amount,
+}
+
+/// A payment that an offer's terms are met by.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// What was signed.
+    pub authorization: Authorization,
+    /// The signature.
+    pub signature: Signature,
+}
+
+impl ExactTerms {
+    /// Reads an offer.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the scheme, the network or `assetTransferMethod` is another, an address is
+    /// none, or the signing domain is missing.
+    pub fn new(offer: &PaymentRequirements) -> Result<Self, Refusal> {
+        let unsound = |reason, detail: String| Err(Refusal::new(reason, detail));
+        if offer.scheme != EXACT {
+            return unsound(
+                ErrorReason::InvalidExactEvmScheme,
+                format!("the scheme is {:?}, not \"exact\"", offer.scheme),
+            );
+        }
+        let Some(chain_id) = offer.network.chain_id() else {
+            return unsound(
+                ErrorReason::InvalidExactEvmNetworkMismatch,
+                format!("{} is not an EVM chain", offer.network),
+            );
+        };
+        let extra: ExactExtra = match &offer.extra {
+            None => ExactExtra::default(),
+            Some(extra) => extra.parse().map_err(|error| {
+                Refusal::new(ErrorReason::InvalidPaymentRequirements, format!("extra: {error}"))
+            })?,
+        };
+        let method = extra.asset_transfer_method.as_deref().unwrap_or("eip3009");
+        if TransferMethod::from_wire(method) != Some(TransferMethod::Eip3009) {
+            return unsound(
+                ErrorReason::UnsupportedPayloadType,
+                format!("assetTransferMethod {method:?} is not supported"),
+            );
+        }
+        let (Some(name), Some(version)) = (extra.name, extra.version) else {
+            return unsound(
+                ErrorReason::InvalidExactEvmMissingEip712Domain,
+                "extra.name or extra.version is missing".to_owned(),
+            );
+        };
+        let read = |what: &str, text: &str| {
+            address(text).ok_or_else(|| {
+                Refusal::new(
+                    ErrorReason::InvalidPaymentRequirements,
+                    format!(
+                        "{what} is not an address: {:?}",
+                        text.chars().take(64).collect::<String>()
+                    ),
+                )
+            })
+        };
+        let verifying_contract = read("asset", &offer.asset)?;
+        let pay_to = read("payTo", &offer.pay_to)?;
+        if pay_to.is_zero() {
+            return unsound(
+                ErrorReason::InvalidPaymentRequirements,
+                "payTo is the zero address".to_owned(),
+            );
+        }
+        let domain =
+            Domain { name: name.into(), version: version.into(), chain_id, verifying_contract };
+        let domain_separator = domain.separator();
+        Ok(Self { domain, domain_separator, pay_to, amount: offer.amount })
+    }
+
+    /// The token's signing domain.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// The chain's id.
+    pub fn chain_id(&self) -> u64 {
+        self.domain.chain_id
+    }
+
+    /// The token.
+    pub fn asset(&self) -> Address {
+        self.domain.verifying_contract
+    }
+
+    /// Who is paid.
+    pub fn pay_to(&self) -> Address {
+        self.pay_to
+    }
+
+    /// How much, in atomic units.
+    pub fn amount(&self) -> Amount {
+        self.amount
+    }
+
+    /// Reads a payload of EIP-3009.
+    ///
+    /// # Errors
+    /// [`ErrorReason::UnsupportedPayloadType`] where it is Permit2's, otherwise
+    /// [`ErrorReason::InvalidPayload`].
+    pub fn read(payload: &RawObject) -> Result<ExactPayload, Refusal> {
+        payload.parse().map_err(|error| {
+            #[derive(serde::Deserialize)]
+            #[serde(rename_all = "camelCase")]
+            struct Other {
+                #[serde(rename = "permit2Authorization")]
+                _permit2: serde::de::IgnoredAny,
+            }
+            if payload.parse::<Other>().is_ok() {
+                Refusal::new(
+                    ErrorReason::UnsupportedPayloadType,
+                    "the payment is by Permit2, the offer by EIP-3009",
+                )
+            } else {
+                Refusal::new(ErrorReason::InvalidPayload, format!("payload: {error}"))
+            }
+        })
+    }
+
+    /// Everything but the signature: payee, window, amount. Costs nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the reason that facilitators give.
+    pub fn check_terms(&self, authorization: &Authorization, now: u64) -> Result<(), Refusal> {
+        let refused = |reason, detail| Err(Refusal::new(reason, detail));
+        if authorization.to != self.pay_to {
+            return refused(
+                ErrorReason::InvalidExactEvmRecipientMismatch,
+                format!("the authorization pays {}, not {}", authorization.to, self.pay_to),
+            );
+        }
+        let valid_before = authorization.valid_before_seconds();
+        if valid_before < now.saturating_add(EXPIRY_MARGIN) {
+            return refused(
+                ErrorReason::InvalidExactEvmPayloadAuthorizationValidBefore,
+                format!("the authorization ends at {valid_before}, and it is {now}"),
+            );
+        }
+        let valid_after = authorization.valid_after_seconds();
+        if valid_after > now {
+            return refused(
+                ErrorReason::InvalidExactEvmPayloadAuthorizationValidAfter,
+                format!("the authorization begins after {valid_after}, and it is {now}"),
+            );
+        }
+        if authorization.value != self.amount {
+            return refused(
+                ErrorReason::InvalidExactEvmAuthorizationValue,
+                format!("the authorization is over {}, not {}", authorization.value, self.amount),
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether this account signed this authorization for this token on this chain.
+    ///
+    /// # Errors
+    /// [`ErrorReason::InvalidExactEvmSignature`], for malformed ones too.
+    pub fn check_signature(
+        &self,
+        authorization: &Authorization,
+        signature: &str,
+    ) -> Result<Signature, Refusal> {
+        let refused = |detail: String| Refusal::new(ErrorReason::InvalidExactEvmSignature, detail);
+        let signature: Signature = signature.parse().map_err(|e| refused(format!("{e}")))?;
+        let signer = signature
+            .recover(authorization.digest(self.domain_separator))
+            .map_err(|error| refused(error.to_string()))?;
+        if signer != authorization.from {
+            return Err(refused(format!("{} did not sign this", authorization.from)));
+        }
+        Ok(signature)
+    }
+
+    /// The whole offline check.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the reason that facilitators give; the signature, which is costly, is
+    /// looked at last.
+    pub fn verify(&self, payload: &RawObject, now: u64) -> Result<Verified, Refusal> {
+        let ExactPayload { signature, authorization } = Self::read(payload)?;
+        self.check_terms(&authorization, now)?;
+        let signature = self.check_signature(&authorization, &signature)?;
+        Ok(Verified { authorization, signature })
+    }
+}
+
+impl Terms for ExactTerms {
+    fn check(
+        &self,
+        payload: &RawObject,
+        now: u64,
+        check: Check,
+    ) -> Result<CheckedPayment, Refusal> {
+        let ExactPayload { signature, authorization } = Self::read(payload)?;
+        self.check_terms(&authorization, now)?;
+        if check == Check::Signature {
+            self.check_signature(&authorization, &signature)?;
+        }
+        Ok(checked(&authorization))
+    }
+}
+
+/// What a payment by EIP-3009 says, in the words that every scheme has.
+pub(super) fn checked(authorization: &Authorization) -> CheckedPayment {
+    CheckedPayment {
+        payer: authorization.from.to_string(),
+        nonce: authorization.nonce.to_string(),
+        amount: authorization.value,
+        valid_before: authorization.valid_before_seconds(),
+    }
+}

@@ -1,0 +1,192 @@
+use std::fmt;
+
+use alloy_primitives::{Address, B256, hex};
+use k256::ecdsa::SigningKey;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::eip3009::Authorization;
+use crate::signature::address_of;
+use crate::{Domain, Signature};
+
+/// What a payer may be asked to sign: structured data, never a bare digest, so that a wallet can
+/// show it and a policy judge it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TypedData {
+    /// EIP-3009.
+    TransferWithAuthorization {
+        /// The token's domain.
+        domain: Domain,
+        /// The transfer.
+        message: Authorization,
+    },
+}
+
+impl TypedData {
+    /// The EIP-712 digest.
+    pub fn signing_hash(&self) -> B256 {
+        match self {
+            Self::TransferWithAuthorization { domain, message } => message.signing_hash(domain),
+        }
+    }
+
+    /// The data as `eth_signTypedData_v4` takes it, for a wallet that is asked by JSON-RPC.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::TransferWithAuthorization { domain, message } => json!({
+                "types": {
+                    "EIP712Domain": [
+                        {"name": "name", "type": "string"},
+                        {"name": "version", "type": "string"},
+                        {"name": "chainId", "type": "uint256"},
+                        {"name": "verifyingContract", "type": "address"},
+                    ],
+                    "TransferWithAuthorization": [
+                        {"name": "from", "type": "address"},
+                        {"name": "to", "type": "address"},
+                        {"name": "value", "type": "uint256"},
+                        {"name": "validAfter", "type": "uint256"},
+                        {"name": "validBefore", "type": "uint256"},
+                        {"name": "nonce", "type": "bytes32"},
+                    ],
+                },
+                "primaryType": "TransferWithAuthorization",
+                "domain": {
+                    "name": domain.name,
+                    "version": domain.version,
+                    "chainId": domain.chain_id,
+                    "verifyingContract": domain.verifying_contract.to_string(),
+                },
+                "message": message,
+            }),
+        }
+    }
+}
+
+/// One who can sign for an account: a key in memory, a wallet, a key management service.
+pub trait Signer: Send + Sync + 'static {
+    /// The account.
+    fn address(&self) -> Address;
+
+    /// Signs.
+    ///
+    /// A remote signer may have signed even where the future is dropped.
+    ///
+    /// # Errors
+    /// [`SignerError`] where the signer refuses or cannot be reached.
+    fn sign_typed_data(
+        &self,
+        data: &TypedData,
+    ) -> impl Future<Output = Result<Signature, SignerError>> + Send;
+}
+
+/// Why there is no signature or no key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignerError {
+    /// Not a private key.
+    #[error("a private key is 32 bytes in hexadecimal, not zero and below the curve's order")]
+    InvalidKey,
+    /// The environment variable is not there, or not Unicode.
+    #[error("the environment variable {name} holds no private key")]
+    Environment {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        source: std::env::VarError,
+    },
+    /// The operating system gave no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(#[source] getrandom::Error),
+    /// The signer refused or could not be reached.
+    #[error("the signer gave no signature: {0}")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A private key in this process's memory. Erased when dropped, not shown by `Debug`.
+#[derive(Clone)]
+pub struct LocalSigner {
+    key: SigningKey,
+    address: Address,
+}
+
+impl LocalSigner {
+    /// The signer of a private key of 32 bytes.
+    ///
+    /// # Errors
+    /// [`SignerError::InvalidKey`] for zero and for numbers not below the curve's order.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SignerError> {
+        let key = SigningKey::from_slice(bytes).map_err(|_| SignerError::InvalidKey)?;
+        let address = address_of(key.verifying_key());
+        Ok(Self { key, address })
+    }
+
+    /// The signer of a private key in hexadecimal, with or without `0x`.
+    ///
+    /// # Errors
+    /// [`SignerError::InvalidKey`].
+    pub fn from_hex(digits: &str) -> Result<Self, SignerError> {
+        let digits = digits.trim();
+        let digits = digits.strip_prefix("0x").unwrap_or(digits);
+        let mut bytes = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(digits, bytes.as_mut()).map_err(|_| SignerError::InvalidKey)?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// The signer of the private key that an environment variable holds in hexadecimal.
+    ///
+    /// # Errors
+    /// [`SignerError::Environment`] where it is not set, [`SignerError::InvalidKey`] where it holds
+    /// something else.
+    pub fn from_env(name: &str) -> Result<Self, SignerError> {
+        let value = std::env::var(name)
+            .map(Zeroizing::new)
+            .map_err(|source| SignerError::Environment { name: name.to_owned(), source })?;
+        Self::from_hex(&value)
+    }
+
+    /// A signer of a new key.
+    ///
+    /// # Errors
+    /// [`SignerError::Randomness`].
+    pub fn random() -> Result<Self, SignerError> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        loop {
+            getrandom::fill(bytes.as_mut()).map_err(SignerError::Randomness)?;
+            // Out of range once in 2^128 draws.
+            if let Ok(signer) = Self::from_bytes(&bytes) {
+                return Ok(signer);
+            }
+        }
+    }
+
+    /// The account.
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Signs a digest that the caller has computed itself, such as that of a transaction.
+    ///
+    /// Payments go through [`Signer`], which sees what it signs.
+    pub fn sign_digest_unseen(&self, digest: B256) -> Signature {
+        let (ecdsa, recovery) = self.key.sign_prehash_recoverable(digest.as_slice());
+        Signature::from_parts(ecdsa, recovery)
+    }
+}
+
+impl Signer for LocalSigner {
+    fn address(&self) -> Address {
+        self.address
+    }
+
+    async fn sign_typed_data(&self, data: &TypedData) -> Result<Signature, SignerError> {
+        Ok(self.sign_digest_unseen(data.signing_hash()))
+    }
+}
+
+impl fmt::Debug for LocalSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalSigner").field("address", &self.address).finish_non_exhaustive()
+    }
+}
