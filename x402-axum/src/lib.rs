@@ -1,1 +1,8 @@
-//! x402-axum
+#![doc = include_str!("../README.md")]
+
+mod payment;
+mod paywall;
+
+pub use payment::{NotPaid, Payment};
+pub use paywall::{Paywall, PriceLayer};
+pub use x402_server::{ConfigError, Mistake, PaywallBuilder};

@@ -1,1 +1,10 @@
-//! x402-server
+#![doc = include_str!("../README.md")]
+
+mod engine;
+pub mod facilitator;
+#[cfg(feature = "tower")]
+pub mod layer;
+mod paywall;
+
+pub use engine::{Admission, Gate, Payment, Reply, RequestHead, Ticket};
+pub use paywall::{ConfigError, IntoNetwork, Mistake, Paywall, PaywallBuilder, Price};

@@ -1,0 +1,59 @@
+use std::convert::Infallible;
+use std::ops::Deref;
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+/// The payment that a request is served on: who pays, how much, in what, where, and the receipt
+/// where it is settled already.
+///
+/// An extractor for handlers behind a [`PriceLayer`](crate::PriceLayer). Elsewhere
+/// `Option<Payment>` is `None` and `Payment` answers 500, so that a handler which counts on being
+/// paid is never run unpaid.
+#[derive(Clone, Debug)]
+pub struct Payment(x402_server::Payment);
+
+impl Deref for Payment {
+    type Target = x402_server::Payment;
+
+    fn deref(&self) -> &x402_server::Payment {
+        &self.0
+    }
+}
+
+/// The handler wants to be paid, but its route has no price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotPaid;
+
+impl std::fmt::Display for NotPaid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the handler takes a Payment, but its route has no price: add .layer(paywall.price(..)?)")
+    }
+}
+
+impl std::error::Error for NotPaid {}
+
+impl IntoResponse for NotPaid {
+    fn into_response(self) -> Response {
+        tracing::error!("{self}");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Payment {
+    type Rejection = NotPaid;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotPaid> {
+        parts.extensions.get().cloned().map(Self).ok_or(NotPaid)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Payment {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get().cloned().map(Self))
+    }
+}

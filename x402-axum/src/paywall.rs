@@ -1,0 +1,82 @@
+use std::ops::Deref;
+
+use axum::extract::OriginalUri;
+use tower_layer::Layer;
+use x402_server::layer::{GateLayer, GateService};
+use x402_server::{ConfigError, Gate, PaywallBuilder, Price};
+
+/// A seller's settings: who is paid, in what, where, and who settles. One for a site.
+///
+/// Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Paywall(x402_server::Paywall);
+
+impl Paywall {
+    /// Starts a paywall's settings.
+    pub fn builder() -> PaywallBuilder<Self> {
+        PaywallBuilder::new()
+    }
+
+    /// A price in words, such as `$0.01` or `0.01 USDC`, as a layer for a route or a router.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where this is no price, is zero, is finer than a token's smallest unit, or
+    /// names a token that no network of the paywall has.
+    pub fn price(&self, price: &str) -> Result<PriceLayer, ConfigError> {
+        PriceLayer::new(self.0.price(price)?)
+    }
+}
+
+impl From<x402_server::Paywall> for Paywall {
+    fn from(paywall: x402_server::Paywall) -> Self {
+        Self(paywall)
+    }
+}
+
+impl Deref for Paywall {
+    type Target = x402_server::Paywall;
+
+    fn deref(&self) -> &x402_server::Paywall {
+        &self.0
+    }
+}
+
+/// A price as an axum layer.
+#[derive(Clone, Debug)]
+#[must_use = "a price charges nobody until it is put on a route with .layer(..)"]
+pub struct PriceLayer {
+    price: Price,
+    gate: Gate,
+}
+
+impl PriceLayer {
+    fn new(price: Price) -> Result<Self, ConfigError> {
+        let gate = price.gate()?;
+        Ok(Self { price, gate })
+    }
+
+    /// Changes what the price says besides the amount: what is for sale, when it is settled.
+    ///
+    /// ```
+    /// # async fn build(paywall: x402_axum::Paywall) -> Result<(), x402_axum::ConfigError> {
+    /// let layer = paywall.price("$0.05")?.with(|price| price.description("A report").upfront())?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] where no offer can be made of it.
+    pub fn with(self, change: impl FnOnce(Price) -> Price) -> Result<Self, ConfigError> {
+        Self::new(change(self.price))
+    }
+}
+
+impl<S> Layer<S> for PriceLayer {
+    type Service = GateService<S>;
+
+    fn layer(&self, inner: S) -> GateService<S> {
+        GateLayer::new(self.gate.clone())
+            // Within a nested router the request's own address has lost its prefix.
+            .requested_uri(|extensions| extensions.get::<OriginalUri>().map(|uri| &uri.0))
+            .layer(inner)
+    }
+}

@@ -1,0 +1,166 @@
+//! What is answered when, by whose fault it is. The one place that decides it.
+//!
+//! | what happened | status | fresh challenge | the payment |
+//! |---|---|---|---|
+//! | no payment | 402 | yes | – |
+//! | two payments, or an unreadable one | 400 | no | unused |
+//! | a version that is not spoken here, no such offer, another resource | 402 | yes | unused |
+//! | the payer's fault: expired, too little, no balance | 402 | yes | unused |
+//! | the payer's software's fault | 400 | no | unused |
+//! | used before | 409 | no | used |
+//! | in use right now | 409 | no | in use |
+//! | our own configuration | 500 | no | unused |
+//! | our store full or broken | 503 | no | unused |
+//! | the facilitator is out of reach, or answers nonsense, before settlement | 502 | no | unused |
+//! | sent to be settled and not confirmed | 503 | no | held until known |
+//! | sent to be settled, and the answer lost or nonsense | 502 | no | held until known |
+//! | settlement failed by the payer's fault | 402 | yes, and the failed receipt | unused |
+//!
+//! After a payment that may have moved money there is never a fresh challenge: a client would sign
+//! a second one.
+
+use x402_ledger::ClaimState;
+use x402_types::{ErrorReason, Fault, JsonError, SettleResponse, encode};
+
+use super::challenge::Challenge;
+use super::reply::Reply;
+
+/// Seconds after which a client may ask again for a payment whose outcome is not known yet.
+const RETRY_AFTER: &str = "5";
+/// Characters of a foreign reason that are passed on.
+const REASON_LIMIT: usize = 128;
+
+/// Why a request is not served.
+#[derive(Debug)]
+pub(crate) enum Why {
+    Unpaid,
+    Ambiguous,
+    Malformed(String),
+    Version(u64),
+    NoSuchOffer,
+    OtherResource,
+    Refused(ErrorReason),
+    Taken(ClaimState),
+    StoreFailed,
+    FacilitatorFailed,
+    Internal,
+    SettlementFailed { reason: ErrorReason, response: Box<SettleResponse>, header: &'static str },
+    SettlementPending { transaction: String },
+    SettlementUnknown,
+}
+
+impl Why {
+    /// The answer. `url` is the address that was asked for.
+    pub(crate) fn reply(self, challenge: &Challenge, url: &str) -> Reply {
+        self.try_reply(challenge, url).unwrap_or_else(|error| {
+            tracing::error!(%error, "the answer does not serialize");
+            internal()
+        })
+    }
+
+    fn try_reply(self, challenge: &Challenge, url: &str) -> Result<Reply, JsonError> {
+        Ok(match self {
+            Self::Unpaid => challenge.unpaid(url)?,
+            Self::Ambiguous => Reply::error(
+                400,
+                "ambiguous_payment",
+                "Send one payment header, once: several payments in one request cannot be told apart.",
+            ),
+            Self::Malformed(detail) => Reply::error(400, "invalid_payload", &detail),
+            Self::Version(version) => {
+                challenge.refused(url, &format!("Unsupported x402 version: {version}"))?
+            }
+            Self::NoSuchOffer => challenge.refused(url, "No matching payment requirements")?,
+            Self::OtherResource => {
+                challenge.refused(url, "No matching payment requirements: the payment names another resource")?
+            }
+            Self::Refused(reason) => refused(&reason, challenge, url)?,
+            Self::Taken(state) => taken(&state),
+            Self::StoreFailed => Reply::error(
+                503,
+                "payments_unavailable",
+                "Payments cannot be taken at the moment. Nothing was charged.",
+            )
+            .with_header("retry-after", RETRY_AFTER.to_owned()),
+            Self::FacilitatorFailed => Reply::error(
+                502,
+                "facilitator_unavailable",
+                "The payment could not be verified or settled. Nothing was charged.",
+            ),
+            Self::Internal => internal(),
+            Self::SettlementFailed { reason, response, header } => {
+                refused(&reason, challenge, url)?.with_header(header, encode(&told(*response))?)
+            }
+            Self::SettlementPending { transaction } => Reply::json(
+                503,
+                serde_json::json!({
+                    "error": "settlement_pending",
+                    "message": "The payment was sent and is not confirmed yet. Do not pay again: ask again with the same payment.",
+                    "transaction": transaction,
+                })
+                .to_string(),
+            )
+            .with_header("retry-after", RETRY_AFTER.to_owned()),
+            Self::SettlementUnknown => Reply::error(
+                502,
+                "settlement_unknown",
+                "It is not known whether the payment was settled. Do not pay again: ask again with the same payment.",
+            )
+            .with_header("retry-after", RETRY_AFTER.to_owned()),
+        })
+    }
+}
+
+/// A failed receipt as a client may see it: the reason, not the facilitator's own words.
+fn told(response: SettleResponse) -> SettleResponse {
+    SettleResponse { error_message: None, extensions: None, extra: None, ..response }
+}
+
+fn internal() -> Reply {
+    Reply::error(500, "internal_error", "The payment could not be processed. Nothing was charged.")
+}
+
+/// A payment that was found wanting, by us or by the facilitator.
+fn refused(reason: &ErrorReason, challenge: &Challenge, url: &str) -> Result<Reply, JsonError> {
+    Ok(match reason.fault() {
+        Fault::Payer => challenge.refused(url, &printable(reason.as_str()))?,
+        Fault::Malformed => {
+            Reply::error(400, &printable(reason.as_str()), "The payment is malformed.")
+        }
+        Fault::Replay => {
+            Reply::error(409, &printable(reason.as_str()), "The payment has been used before.")
+        }
+        Fault::Seller => internal(),
+        Fault::Facilitator => Why::FacilitatorFailed.try_reply(challenge, url)?,
+        Fault::Unsettled => Why::SettlementUnknown.try_reply(challenge, url)?,
+    })
+}
+
+fn taken(state: &ClaimState) -> Reply {
+    match state {
+        ClaimState::InFlight => Reply::error(
+            409,
+            "payment_in_progress",
+            "The payment is being used by another request at this moment.",
+        ),
+        ClaimState::Unresolved => Reply::error(
+            503,
+            "settlement_pending",
+            "It is not known yet whether the payment was settled. Do not pay again: ask again with the same payment.",
+        )
+        .with_header("retry-after", RETRY_AFTER.to_owned()),
+        ClaimState::Owed(_) => Reply::error(
+            409,
+            "payment_for_other_resource",
+            "The payment was made for another resource, where it is still owed.",
+        ),
+        ClaimState::Used(_) => {
+            Reply::error(409, "payment_already_used", "The payment has been used before.")
+        }
+    }
+}
+
+/// A foreign word, fit to be passed on.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(REASON_LIMIT).collect()
+}

@@ -1,0 +1,93 @@
+use x402_types::{
+    JsonError, PaymentRequired, PaymentRequirements, ResourceInfo, Verbatim, Version, header, v1,
+};
+
+use super::reply::Reply;
+
+/// The 402 of a route, encoded but for the address that is asked for.
+///
+/// The header is base64, three bytes of JSON to four characters. JSON allows spaces between its
+/// tokens, so the text before the address and the address itself are padded to whole triples, and
+/// what stands around the address can be encoded once.
+#[derive(Debug)]
+pub(crate) struct Challenge {
+    terms: PaymentRequired,
+    accept_v1: bool,
+    header_before: String,
+    header_after: String,
+    /// The body's text around each place where the address stands.
+    body: Vec<String>,
+}
+
+const UNPAID: &str = "Payment required";
+/// Stands in for the address while the texts around it are made. No address has control characters.
+const ADDRESS: &str = "\u{1}address\u{1}";
+
+impl Challenge {
+    pub(crate) fn new(
+        resource: ResourceInfo,
+        accepts: Vec<Verbatim<PaymentRequirements>>,
+        accept_v1: bool,
+    ) -> Result<Self, JsonError> {
+        let terms = PaymentRequired {
+            x402_version: Version,
+            error: Some(UNPAID.to_owned()),
+            resource: ResourceInfo { url: ADDRESS.to_owned(), ..resource },
+            accepts,
+            extensions: None,
+        };
+        let json = to_json(&terms)?;
+        let placeholder = to_json(&ADDRESS)?;
+        let (before, after) = json.split_once(&placeholder).unwrap_or((&json, ""));
+        let mut before = before.to_owned();
+        pad(&mut before);
+        let header_before = header::encode_json(before.as_bytes());
+        let header_after = header::encode_json(after.as_bytes());
+        let body = if accept_v1 { to_json(&v1_terms(&terms, UNPAID)?)? } else { json.clone() };
+        let body = body.split(&placeholder).map(str::to_owned).collect();
+        Ok(Self { terms, accept_v1, header_before, header_after, body })
+    }
+
+    /// The answer to a request without a payment.
+    pub(crate) fn unpaid(&self, url: &str) -> Result<Reply, JsonError> {
+        let mut address = to_json(&url)?;
+        let body = self.body.join(&address);
+        pad(&mut address);
+        let address = header::encode_json(address.as_bytes());
+        let header = [&*self.header_before, &*address, &*self.header_after].concat();
+        Ok(Reply::json(402, body).with_header("payment-required", header))
+    }
+
+    /// The answer to a payment that will not do: the same terms, and why.
+    pub(crate) fn refused(&self, url: &str, error: &str) -> Result<Reply, JsonError> {
+        let mut terms = self.terms.clone();
+        terms.resource.url = url.to_owned();
+        terms.error = Some(error.to_owned());
+        let json = to_json(&terms)?;
+        let header = header::encode_json(json.as_bytes());
+        let body = if self.accept_v1 { to_json(&v1_terms(&terms, error)?)? } else { json };
+        Ok(Reply::json(402, body).with_header("payment-required", header))
+    }
+}
+
+/// The same terms in version 1, as far as it has names for their networks.
+fn v1_terms(terms: &PaymentRequired, error: &str) -> Result<v1::PaymentRequired, JsonError> {
+    let accepts = terms.accepts.iter().filter_map(|offer| {
+        v1::PaymentRequirements::from_v2(offer, &terms.resource).ok().map(Verbatim::new)
+    });
+    Ok(v1::PaymentRequired {
+        x402_version: Version,
+        error: Some(error.to_owned()),
+        accepts: accepts.collect::<Result<_, _>>()?,
+    })
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> Result<String, JsonError> {
+    Ok(serde_json::to_string(value)?)
+}
+
+fn pad(json: &mut String) {
+    while !json.len().is_multiple_of(3) {
+        json.push(' ');
+    }
+}

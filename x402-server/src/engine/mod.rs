@@ -1,0 +1,34 @@
+//! A request's way: [`Gate::admit`] reads the payment, checks it, claims it and has it verified;
+//! the handler runs; [`Ticket::finish`] settles.
+//!
+//! | file | what |
+//! |---|---|
+//! | `head` | what the engine needs to know of a request |
+//! | `gate` | admission: from the header to a claimed, verified payment |
+//! | `sent` | the payment as it came, decoded and matched with an offer |
+//! | `challenge` | the 402, encoded once |
+//! | `claim` | the hold on a payment, given up when dropped |
+//! | `ticket` | what the handler runs under, and its end |
+//! | `settlement` | the task that settles, and what its outcome means |
+//! | `answers` | the one table of what is answered when, by whose fault it is |
+
+mod answers;
+mod challenge;
+mod claim;
+mod gate;
+mod head;
+mod reply;
+mod sent;
+mod settlement;
+mod ticket;
+
+#[cfg(feature = "tower")]
+pub(crate) use gate::{FirstLook, Paid};
+pub(crate) use gate::{Offer, Rules, Shared};
+#[cfg(feature = "tower")]
+pub(crate) use reply::VARY_ON;
+
+pub use gate::{Admission, Gate};
+pub use head::RequestHead;
+pub use reply::Reply;
+pub use ticket::{Payment, Ticket};

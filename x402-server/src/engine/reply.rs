@@ -1,0 +1,52 @@
+use serde_json::json;
+use x402_types::header;
+
+/// An answer that the paywall gives in the handler's stead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers, by names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, JSON.
+    pub body: String,
+}
+
+/// The request headers on which an answer depends, for caches.
+pub(crate) const VARY_ON: &str = "payment-signature, x-payment";
+
+impl Reply {
+    /// An answer with a JSON body that no cache keeps.
+    pub(crate) fn json(status: u16, body: String) -> Self {
+        let headers = vec![
+            ("content-type", "application/json; charset=utf-8".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+            ("vary", VARY_ON.to_owned()),
+        ];
+        Self { status, headers, body }
+    }
+
+    /// An error that is told in one word and one sentence.
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
+        Self::json(status, json!({ "error": code, "message": message }).to_string())
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether this asks for a payment.
+    pub fn is_challenge(&self) -> bool {
+        self.header(header::PAYMENT_REQUIRED).is_some()
+    }
+}

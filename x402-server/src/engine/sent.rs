@@ -1,0 +1,137 @@
+use serde_json::Value;
+use x402_types::facilitator::Request;
+use x402_types::{
+    DecodeError, PaymentPayload, PaymentRequirements, RawObject, Verbatim, VerifyRequest, Version,
+    header, peek_version, v1,
+};
+
+use super::gate::Offer;
+
+/// A payment as it came, decoded.
+#[derive(Clone, Debug)]
+pub(crate) enum Sent {
+    V2(Box<Verbatim<PaymentPayload>>),
+    V1(Verbatim<v1::PaymentPayload>),
+}
+
+/// Which header a payment came in, which tells the version that its sender speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    V2,
+    V1,
+}
+
+/// Why a header is no payment.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("Unsupported x402 version: {0}")]
+    Version(u64),
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+}
+
+impl Sent {
+    pub(crate) fn read(speaks: Speaks, value: &[u8], limit: usize) -> Result<Self, Unreadable> {
+        let json = header::decode_to_json(value, limit)?;
+        let expected = match speaks {
+            Speaks::V2 => 2,
+            Speaks::V1 => 1,
+        };
+        if let Some(version) = peek_version(&json).filter(|version| *version != expected) {
+            return Err(Unreadable::Version(version));
+        }
+        let sent = match speaks {
+            Speaks::V2 => header::from_json(&json).map(|payment| Self::V2(Box::new(payment))),
+            Speaks::V1 => header::from_json(&json).map(Self::V1),
+        };
+        Ok(sent.map_err(DecodeError::from)?)
+    }
+
+    pub(crate) fn payload(&self) -> &RawObject {
+        match self {
+            Self::V2(payment) => &payment.payload,
+            Self::V1(payment) => &payment.payload,
+        }
+    }
+
+    /// What the payer says that it buys.
+    pub(crate) fn resource(&self) -> Option<&str> {
+        match self {
+            Self::V2(payment) => payment.resource.as_ref().map(|resource| resource.url.as_str()),
+            Self::V1(_) => None,
+        }
+    }
+
+    /// The receipt's header in the sender's version.
+    pub(crate) fn response_header(&self) -> &'static str {
+        match self {
+            Self::V2(_) => "payment-response",
+            Self::V1(_) => "x-payment-response",
+        }
+    }
+
+    /// The offer that the payer took.
+    pub(crate) fn find_offer<'a>(&self, offers: &'a [Offer]) -> Option<&'a Offer> {
+        match self {
+            Self::V2(payment) => {
+                let accepted = &payment.accepted;
+                let to_the_letter =
+                    offers.iter().find(|offer| offer.requirements.as_str() == accepted.as_str());
+                to_the_letter.or_else(|| {
+                    let accepted = serde_json::from_str(accepted.as_str()).ok()?;
+                    offers.iter().find(|offer| meets(&accepted, &offer.requirements))
+                })
+            }
+            Self::V1(payment) => offers.iter().find(|offer| {
+                offer.requirements.scheme == payment.scheme
+                    && offer.requirements.network.v1_name() == Some(payment.network.as_str())
+            }),
+        }
+    }
+
+    /// What a facilitator is asked: the payment as it came, and our own terms.
+    pub(crate) fn into_request(self, offer: &Offer, url: &str) -> Option<Request> {
+        Some(match self {
+            Self::V2(payment_payload) => Request::V2(VerifyRequest {
+                x402_version: Version,
+                payment_payload: *payment_payload,
+                payment_requirements: offer.requirements.clone(),
+            }),
+            Self::V1(payment_payload) => {
+                let resource = x402_types::ResourceInfo::new(url);
+                let terms =
+                    v1::PaymentRequirements::from_v2(&offer.requirements, &resource).ok()?;
+                Request::V1(v1::VerifyRequest {
+                    x402_version: Version,
+                    payment_payload,
+                    payment_requirements: Verbatim::new(terms).ok()?,
+                })
+            }
+        })
+    }
+}
+
+/// Whether what the payer accepted is our offer: every key but `extra` equal, and our `extra` a
+/// recursive part of theirs. A key more than ours, outside `extra`, makes it another offer.
+fn meets(accepted: &Value, ours: &Verbatim<PaymentRequirements>) -> bool {
+    let Ok(ours) = serde_json::from_str::<Value>(ours.as_str()) else { return false };
+    let (Value::Object(accepted), Value::Object(ours)) = (accepted, &ours) else { return false };
+    let known = |key: &String| key == "extra" || ours.contains_key(key);
+    if !accepted.iter().all(|(key, value)| known(key) || value.is_null()) {
+        return false;
+    }
+    ours.iter().all(|(key, value)| match accepted.get(key) {
+        Some(theirs) if key == "extra" => is_part(value, theirs),
+        Some(theirs) => theirs == value,
+        None => false,
+    })
+}
+
+fn is_part(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => part
+            .iter()
+            .all(|(key, value)| whole.get(key).is_some_and(|theirs| is_part(value, theirs))),
+        _ => part == whole,
+    }
+}

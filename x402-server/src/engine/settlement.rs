@@ -1,0 +1,229 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use x402_ledger::{ClaimState, Payment as Line, PaymentKey, Status};
+use x402_types::facilitator::Request;
+use x402_types::{ErrorReason, Fault, SettleResponse};
+
+use super::answers::Why;
+use super::claim::Hold;
+use super::gate::{Shared, seconds_since_1970};
+use super::ticket::Payment;
+
+/// What is to be settled.
+#[derive(Debug)]
+pub(super) struct Settlement {
+    pub(super) request: Request,
+    pub(super) purchase: String,
+    pub(super) valid_before: u64,
+    pub(super) payment: Payment,
+    /// Whether the facilitator has found the payment good before.
+    pub(super) verified: bool,
+    /// Where the receipt goes.
+    pub(super) response_header: &'static str,
+}
+
+/// How a settlement ended, for the request that waits for it.
+pub(super) enum Outcome {
+    /// The money moved. Until the hold is told otherwise, the payer is owed what it paid for.
+    Settled(Box<(SettleResponse, Hold)>),
+    /// Nothing is to be served. The claim has been seen to.
+    Not(Why),
+}
+
+/// How one call to the facilitator ended.
+enum Call {
+    Settled(SettleResponse),
+    Failed(SettleResponse),
+    Pending { transaction: String },
+    Unknown,
+    NotSent,
+}
+
+/// Seconds after a payment's end during which its outcome is still asked for.
+const AFTERMATH: u64 = 120;
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Settles in a task of its own, which goes on where the receiver is dropped: the outcome is then
+/// dropped with it, and so the payment is owed.
+pub(super) fn start(
+    shared: Arc<Shared>,
+    hold: Hold,
+    settlement: Settlement,
+) -> oneshot::Receiver<Outcome> {
+    let (tell, told) = oneshot::channel();
+    let settlements = shared.settlements.clone();
+    settlements.spawn(async move {
+        let outcome = run(shared, hold, settlement).await;
+        if tell.send(outcome).is_err() {
+            tracing::info!("settlement ended after its client had gone");
+        }
+    });
+    told
+}
+
+/// Settles once: writes the intent down, asks the facilitator, writes the outcome down. What is not
+/// known in the end stays claimed, and a task of its own goes on asking.
+async fn run(shared: Arc<Shared>, hold: Hold, settlement: Settlement) -> Outcome {
+    let key = hold.key().clone();
+    if let Err(error) = shared.payments.record(&line(&key, &settlement)).await {
+        tracing::error!(%error, "the ledger cannot be written; nothing is settled");
+        return Outcome::Not(Why::StoreFailed);
+    }
+    // From here on money may move, and a mere drop must not give the claim back.
+    hold.forget();
+    let mut call = call(&shared, &settlement).await;
+    if let Call::Pending { .. } = call {
+        // Facilitators take up a pending settlement where they left it.
+        call = self::call(&shared, &settlement).await;
+    }
+    match call {
+        Call::Settled(receipt) => {
+            write(&shared, &key, Status::Settled, Some(receipt.transaction.clone())).await;
+            let hold = Hold::new(shared, key, Some(receipt.clone()));
+            Outcome::Settled(Box::new((receipt, hold)))
+        }
+        Call::Failed(response) => {
+            let reason = response.error_reason.clone();
+            let reason = reason.unwrap_or(ErrorReason::UnexpectedSettleError);
+            let message = response.error_message.as_deref();
+            tracing::warn!(%reason, message, payment = %key, "settlement failed");
+            let transaction = Some(response.transaction.clone()).filter(|hash| !hash.is_empty());
+            write(&shared, &key, Status::Failed(reason.to_string()), transaction).await;
+            free(&shared, &key).await;
+            let header = settlement.response_header;
+            Outcome::Not(Why::SettlementFailed { reason, response: Box::new(response), header })
+        }
+        Call::NotSent => {
+            write(&shared, &key, Status::Failed("not sent".to_owned()), None).await;
+            free(&shared, &key).await;
+            Outcome::Not(Why::FacilitatorFailed)
+        }
+        Call::Pending { transaction } => {
+            write(&shared, &key, Status::Pending, Some(transaction.clone())).await;
+            reconcile(shared, key, settlement).await;
+            Outcome::Not(Why::SettlementPending { transaction })
+        }
+        Call::Unknown => {
+            write(&shared, &key, Status::Unknown, None).await;
+            reconcile(shared, key, settlement).await;
+            Outcome::Not(Why::SettlementUnknown)
+        }
+    }
+}
+
+/// Holds the claim and goes on asking, in the background.
+async fn reconcile(shared: Arc<Shared>, key: PaymentKey, settlement: Settlement) {
+    if let Err(error) = shared.claims.advance(&key, ClaimState::Unresolved).await {
+        tracing::error!(%error, payment = %key, "an unresolved claim was not written down");
+    }
+    tokio::spawn(keep_asking(shared, key, settlement));
+}
+
+/// Asks for a settlement whose outcome is not known, until it is or the payment is long past its
+/// end. To ask again is safe: a chain settles an authorization once. A payment found settled is
+/// owed, because the request that carried it was not served.
+async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Settlement) {
+    let mut pause = FIRST_PAUSE;
+    while seconds_since_1970() < settlement.valid_before.saturating_add(AFTERMATH) {
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        match call(&shared, &settlement).await {
+            Call::Settled(receipt) => {
+                tracing::info!(payment = %key, "settled after all; it is owed");
+                write(&shared, &key, Status::Settled, Some(receipt.transaction.clone())).await;
+                if let Err(error) = shared.claims.advance(&key, ClaimState::Owed(receipt)).await {
+                    tracing::error!(%error, payment = %key, "an owed claim was not written down");
+                }
+                return;
+            }
+            Call::Pending { transaction } => {
+                write(&shared, &key, Status::Pending, Some(transaction)).await;
+            }
+            // That it would fail now does not tell that it did not happen before.
+            Call::Failed(_) | Call::Unknown | Call::NotSent => {}
+        }
+    }
+    tracing::error!(payment = %key, "the outcome of a settlement was never learnt");
+}
+
+async fn call(shared: &Shared, settlement: &Settlement) -> Call {
+    let asked = shared.facilitator.settle(&settlement.request);
+    match timeout(shared.rules.settle_timeout, asked).await {
+        Ok(Ok(response)) => judge(response, settlement),
+        Ok(Err(error)) if error.is_definite() => {
+            tracing::error!(%error, "the facilitator was not reached; nothing was settled");
+            Call::NotSent
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the outcome of a settlement is not known");
+            Call::Unknown
+        }
+        Err(_) => {
+            tracing::error!("the outcome of a settlement is not known: no answer in time");
+            Call::Unknown
+        }
+    }
+}
+
+/// Believes the facilitator only as far as it agrees with what was asked.
+fn judge(response: SettleResponse, settlement: &Settlement) -> Call {
+    let payment = &settlement.payment;
+    if response.success {
+        let same_payer = response.payer.as_deref().is_none_or(|payer| payment.is_payer(payer));
+        let same_network = response.network().is_none_or(|network| network == *payment.network());
+        let same_amount = response.amount.is_none_or(|amount| amount == payment.amount);
+        if response.transaction.is_empty() || !same_payer || !same_network || !same_amount {
+            tracing::error!("the facilitator settled something else than it was asked to");
+            return Call::Unknown;
+        }
+        return Call::Settled(response);
+    }
+    match response.error_reason.as_ref().map(ErrorReason::fault) {
+        Some(Fault::Replay) if !settlement.verified => Call::Failed(response),
+        // It was good a moment ago and we hold the claim: who used it may have been ourselves.
+        Some(Fault::Unsettled | Fault::Replay) if response.transaction.is_empty() => Call::Unknown,
+        Some(Fault::Unsettled | Fault::Replay) => {
+            Call::Pending { transaction: response.transaction }
+        }
+        _ => Call::Failed(response),
+    }
+}
+
+fn line(key: &PaymentKey, settlement: &Settlement) -> Line {
+    let Settlement { payment, purchase, .. } = settlement;
+    let at = milliseconds_since_1970();
+    Line {
+        key: key.clone(),
+        pay_to: payment.pay_to.clone(),
+        amount: payment.amount,
+        scheme: payment.scheme.clone(),
+        purchase: purchase.clone(),
+        created_at: at,
+        updated_at: at,
+        status: Status::Intended,
+        transaction: None,
+    }
+}
+
+async fn write(shared: &Shared, key: &PaymentKey, status: Status, transaction: Option<String>) {
+    let at = milliseconds_since_1970();
+    if let Err(error) = shared.payments.complete(key, status, transaction, at).await {
+        tracing::error!(%error, payment = %key, "the ledger missed an outcome");
+    }
+}
+
+/// Nothing was settled: the payment can be used again.
+async fn free(shared: &Shared, key: &PaymentKey) {
+    if let Err(error) = shared.claims.release(key).await {
+        tracing::warn!(%error, payment = %key, "a claim could not be given back");
+    }
+}
+
+fn milliseconds_since_1970() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,165 @@
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use x402_types::{Amount, Asset, Network, SettleResponse, encode};
+
+use super::answers::Why;
+use super::claim::Hold;
+use super::gate::Gate;
+use super::reply::Reply;
+use super::settlement::{self, Outcome, Settlement};
+
+/// A payment that a request is served on.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    pub(crate) payer: String,
+    pub(crate) amount: Amount,
+    pub(crate) asset: Arc<Asset>,
+    pub(crate) pay_to: String,
+    pub(crate) scheme: String,
+    pub(crate) receipt: Option<SettleResponse>,
+}
+
+impl Payment {
+    /// Who pays: the account whose signature was checked.
+    pub fn payer(&self) -> &str {
+        &self.payer
+    }
+
+    /// How much, in atomic units of the asset.
+    pub fn amount(&self) -> Amount {
+        self.amount
+    }
+
+    /// In what.
+    pub fn asset(&self) -> &Asset {
+        &self.asset
+    }
+
+    /// Where.
+    pub fn network(&self) -> &Network {
+        &self.asset.network
+    }
+
+    /// To whom.
+    pub fn pay_to(&self) -> &str {
+        &self.pay_to
+    }
+
+    /// How, such as `exact`.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The settlement, where the route settles before it serves, or where this payment was settled
+    /// by an earlier request that was not served.
+    pub fn receipt(&self) -> Option<&SettleResponse> {
+        self.receipt.as_ref()
+    }
+
+    /// Whether a facilitator that says this name means this payer.
+    pub(crate) fn is_payer(&self, name: &str) -> bool {
+        match self.network().chain_id() {
+            Some(_) => self.payer.eq_ignore_ascii_case(name),
+            None => self.payer == name,
+        }
+    }
+}
+
+/// The right to serve a request, and the duty to say how that went.
+///
+/// Dropped without [`finish`](Self::finish), say because the handler panicked or the client went
+/// away, nothing is charged and the payment can be used again; where it was settled before serving,
+/// the same payment is served once more.
+#[derive(Debug)]
+#[must_use = "a ticket that is dropped charges nothing"]
+pub struct Ticket {
+    gate: Gate,
+    payment: Payment,
+    hold: Hold,
+    /// What is still to be settled; `None` where it was settled before.
+    settlement: Option<Settlement>,
+    url: String,
+    response_header: &'static str,
+}
+
+impl Ticket {
+    pub(super) fn new(
+        gate: Gate,
+        payment: Payment,
+        hold: Hold,
+        settlement: Option<Settlement>,
+        url: String,
+        response_header: &'static str,
+    ) -> Self {
+        Self { gate, payment, hold, settlement, url, response_header }
+    }
+
+    /// The payment that the request is served on.
+    pub fn payment(&self) -> &Payment {
+        &self.payment
+    }
+
+    /// Says how the handler answered, and settles if that was with 200 to 299.
+    ///
+    /// Ready with the headers to add to the handler's answer, none where nothing was charged. The
+    /// handler's answer must not leave before.
+    ///
+    /// # Errors
+    /// The answer to give in the handler's stead.
+    ///
+    /// # Cancel safety
+    /// Settlement runs in a task of its own from the moment of this call. Where the returned future
+    /// is dropped, settlement goes on, its outcome is written down, and the payer, who got nothing,
+    /// is served once when it asks again with the same payment.
+    pub fn finish(
+        self,
+        status: u16,
+    ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
+        let Self { gate, payment, hold, settlement, url, response_header } = self;
+        let served = (200..300).contains(&status);
+        let step = match settlement {
+            Some(settlement) if served => {
+                Step::Settle(settlement::start(Arc::clone(gate.shared()), hold, settlement))
+            }
+            Some(_) => Step::LetGo(hold),
+            None => Step::SettledBefore(hold, payment.receipt),
+        };
+        async move {
+            let (receipt, hold) = match step {
+                Step::Settle(outcome) => match outcome.await {
+                    Ok(Outcome::Settled(settled)) => *settled,
+                    Ok(Outcome::Not(why)) => return Err(gate.answer(why, &url)),
+                    // The task panicked, or the runtime is shutting down.
+                    Err(_) => return Err(gate.answer(Why::SettlementUnknown, &url)),
+                },
+                Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
+                Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
+                    if let Err(error) = hold.give_back().await {
+                        tracing::warn!(%error, "a claim could not be given back");
+                    }
+                    return Ok(Vec::new());
+                }
+            };
+            let written =
+                if served { hold.use_up(receipt.clone()).await } else { hold.give_back().await };
+            if let Err(error) = written {
+                tracing::error!(%error, "a settled claim was not written down");
+            }
+            match encode(&receipt) {
+                Ok(header) => Ok(vec![(response_header, header)]),
+                Err(error) => {
+                    tracing::error!(%error, "the receipt does not serialize");
+                    Ok(Vec::new())
+                }
+            }
+        }
+    }
+}
+
+/// What is left to do when the handler has answered.
+enum Step {
+    Settle(oneshot::Receiver<Outcome>),
+    LetGo(Hold),
+    SettledBefore(Hold, Option<SettleResponse>),
+}

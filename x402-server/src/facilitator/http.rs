@@ -1,0 +1,282 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{Method, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::{Host, Url};
+use x402_types::{SettleResponse, SupportedResponse, VerifyResponse, header};
+
+use super::{Answer, Facilitator, FacilitatorError, Request};
+
+/// A facilitator that is asked over HTTP, with connections kept open.
+///
+/// Every answer is read with suspicion: at most 64 KiB, the protocol's types to the letter, no
+/// redirects. How long an answer may take is the paywall's to say.
+#[derive(Clone)]
+pub struct HttpFacilitator {
+    client: Connections,
+    verify: Uri,
+    settle: Uri,
+    supported: Uri,
+    authorization: Option<HeaderValue>,
+}
+
+/// Without TLS no certificates need to be loaded, and none need be there.
+#[derive(Clone)]
+enum Connections {
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+}
+
+/// Why an address is no facilitator's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidFacilitator {
+    /// Not an address.
+    #[error("the facilitator's address {url:?} is not a URL: {source}")]
+    Url {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        source: url::ParseError,
+    },
+    /// Neither https nor on this machine. Who can change its answers can have goods for nothing.
+    #[error("the facilitator's address {0:?} must begin with https://, or be on this machine")]
+    Plaintext(String),
+    /// Not an address that requests can be sent to.
+    #[error("the facilitator's address {0:?} has no host, or has a user, a query or a fragment")]
+    Unusable(String),
+    /// The token cannot be sent in a header.
+    #[error("the facilitator's token has characters that a header cannot have")]
+    Token,
+    /// The system's certificates could not be loaded.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Bytes of an answer.
+const ANSWER_LIMIT: usize = 64 * 1024;
+/// Characters of a foreign body that go into an error.
+const EXCERPT: usize = 256;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl HttpFacilitator {
+    /// The facilitator at this address, to which `/verify`, `/settle` and `/supported` are added.
+    ///
+    /// # Errors
+    /// [`InvalidFacilitator`].
+    pub fn new(url: &str) -> Result<Self, InvalidFacilitator> {
+        let parsed = Url::parse(url)
+            .map_err(|source| InvalidFacilitator::Url { url: url.to_owned(), source })?;
+        let unusable = || InvalidFacilitator::Unusable(url.to_owned());
+        let plain = !parsed.username().is_empty()
+            || parsed.password().is_some()
+            || parsed.query().is_some()
+            || parsed.fragment().is_some()
+            || parsed.host().is_none();
+        if plain {
+            return Err(unusable());
+        }
+        let tls = match parsed.scheme() {
+            "https" => true,
+            "http" if is_loopback(&parsed) => false,
+            _ => return Err(InvalidFacilitator::Plaintext(url.to_owned())),
+        };
+        let base = parsed.as_str().trim_end_matches('/');
+        let endpoint = |path| format!("{base}/{path}").parse::<Uri>().map_err(|_| unusable());
+        Ok(Self {
+            client: Connections::new(tls)?,
+            verify: endpoint("verify")?,
+            settle: endpoint("settle")?,
+            supported: endpoint("supported")?,
+            authorization: None,
+        })
+    }
+
+    /// Sends `Authorization: Bearer` with this token.
+    ///
+    /// # Errors
+    /// [`InvalidFacilitator::Token`] where a header cannot hold it.
+    pub fn bearer(mut self, token: &str) -> Result<Self, InvalidFacilitator> {
+        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| InvalidFacilitator::Token)?;
+        value.set_sensitive(true);
+        self.authorization = Some(value);
+        Ok(self)
+    }
+
+    async fn post<A: ProtocolAnswer>(
+        &self,
+        uri: &Uri,
+        request: &Request,
+    ) -> Result<A, FacilitatorError> {
+        let body = to_json(request)?;
+        let (status, text) = self.exchange(Method::POST, uri, body).await?;
+        read_answer(status, &text)
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        uri: &Uri,
+        body: Bytes,
+    ) -> Result<(StatusCode, String), FacilitatorError> {
+        let mut request = http::Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("x402-server/", env!("CARGO_PKG_VERSION"))),
+        );
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        let response = match &self.client {
+            Connections::Plain(client) => client.request(request).await,
+            Connections::Tls(client) => client.request(request).await,
+        };
+        let response = response.map_err(|error| {
+            if error.is_connect() {
+                FacilitatorError::NotSent(error.into())
+            } else {
+                FacilitatorError::Lost(error.into())
+            }
+        })?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
+        let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+            Ok(_) => bad_answer(status, "more than 64 KiB", ""),
+            Err(error) => FacilitatorError::Lost(error),
+        })?;
+        let text = String::from_utf8(body.to_bytes().into())
+            .map_err(|_| bad_answer(status, "not UTF-8", ""))?;
+        Ok((status, text))
+    }
+}
+
+impl Connections {
+    fn new(tls: bool) -> Result<Self, InvalidFacilitator> {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        connector.enforce_http(!tls);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT);
+        if !tls {
+            return Ok(Self::Plain(builder.build(connector)));
+        }
+        let provider = rustls::crypto::ring::default_provider();
+        let config = rustls::ClientConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| InvalidFacilitator::Tls(error.into()))?
+            .with_native_roots()
+            .map_err(|error| InvalidFacilitator::Tls(error.into()))?
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_only()
+            .enable_all_versions()
+            .wrap_connector(connector);
+        Ok(Self::Tls(builder.build(connector)))
+    }
+}
+
+impl Facilitator for HttpFacilitator {
+    fn verify<'a>(&'a self, request: &'a Request) -> Answer<'a, VerifyResponse> {
+        Box::pin(self.post(&self.verify, request))
+    }
+
+    fn settle<'a>(&'a self, request: &'a Request) -> Answer<'a, SettleResponse> {
+        Box::pin(self.post(&self.settle, request))
+    }
+
+    fn supported(&self) -> Answer<'_, SupportedResponse> {
+        Box::pin(async {
+            let (status, text) = self.exchange(Method::GET, &self.supported, Bytes::new()).await?;
+            read_answer(status, &text)
+        })
+    }
+}
+
+impl fmt::Debug for HttpFacilitator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpFacilitator").field("verify", &self.verify).finish_non_exhaustive()
+    }
+}
+
+/// An answer of the protocol's. Some facilitators refuse a payment with a status of 400 and more;
+/// where the body is the answer, the answer counts.
+trait ProtocolAnswer: DeserializeOwned {
+    /// Whether the answer, coming with a status of 400 to 499, is a refusal and not a contradiction.
+    fn is_refusal(&self) -> bool;
+}
+
+impl ProtocolAnswer for VerifyResponse {
+    fn is_refusal(&self) -> bool {
+        !self.is_valid
+    }
+}
+
+impl ProtocolAnswer for SettleResponse {
+    fn is_refusal(&self) -> bool {
+        !self.success
+    }
+}
+
+impl ProtocolAnswer for SupportedResponse {
+    fn is_refusal(&self) -> bool {
+        false
+    }
+}
+
+fn read_answer<A: ProtocolAnswer>(status: StatusCode, text: &str) -> Result<A, FacilitatorError> {
+    let answer = header::from_json::<A>(text);
+    if status == StatusCode::OK {
+        return answer.map_err(|error| bad_answer(status, &error.to_string(), text));
+    }
+    match answer {
+        Ok(answer) if status.is_client_error() && answer.is_refusal() => Ok(answer),
+        // 408 comes from a proxy that gave up waiting, not from one who refused.
+        _ if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
+            Err(FacilitatorError::Refused { status: status.as_u16(), excerpt: excerpt(text) })
+        }
+        _ => Err(bad_answer(status, "not a status of the protocol's", text)),
+    }
+}
+
+fn bad_answer(status: StatusCode, wrong: &str, text: &str) -> FacilitatorError {
+    let excerpt = format!("{wrong}: {}", excerpt(text));
+    FacilitatorError::BadAnswer { status: status.as_u16(), excerpt }
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect()
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<Bytes, FacilitatorError> {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|error| FacilitatorError::NotSent(error.into()))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,127 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::Either;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::service::{Body, response};
+use crate::Admission;
+use crate::engine::{Paid, VARY_ON};
+
+pin_project! {
+    /// The answer of a [`GateService`](super::GateService).
+    #[project = Projected]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, R, E> {
+        #[pin]
+        state: State<F, R, E>,
+    }
+}
+
+pin_project! {
+    #[project = ProjectedState]
+    enum State<F, R, E> {
+        Rejected { response: Option<Response<Body<R>>> },
+        Free { #[pin] future: F },
+        Paid { future: PaidFuture<R, E> },
+    }
+}
+
+type PaidFuture<R, E> = Pin<Box<dyn Future<Output = Result<Response<Body<R>>, E>> + Send>>;
+
+impl<F, R, E> ResponseFuture<F, R, E> {
+    pub(super) fn rejected(response: Response<Body<R>>) -> Self {
+        Self { state: State::Rejected { response: Some(response) } }
+    }
+
+    pub(super) fn free(future: F) -> Self {
+        Self { state: State::Free { future } }
+    }
+
+    pub(super) fn paid(future: PaidFuture<R, E>) -> Self {
+        Self { state: State::Paid { future } }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F, R, E>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<Body<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            ProjectedState::Rejected { response } => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                // Polled again after it was ready.
+                None => Poll::Pending,
+            },
+            ProjectedState::Free { future } => {
+                Poll::Ready(ready!(future.poll(cx)).map(|response| response.map(Either::Right)))
+            }
+            ProjectedState::Paid { future } => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// Admits, serves, settles.
+pub(super) fn paid<S, B, R>(
+    payment: Box<Paid>,
+    mut service: S,
+    mut request: Request<B>,
+) -> PaidFuture<R, S::Error>
+where
+    S: Service<Request<B>, Response = Response<R>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send,
+    B: Send + 'static,
+    R: Send + 'static,
+{
+    Box::pin(async move {
+        let ticket = match payment.admit().await {
+            Admission::Admit(ticket) => ticket,
+            Admission::Reject(reply) => return Ok(response(reply)),
+            Admission::Free => return Ok(service.call(request).await?.map(Either::Right)),
+        };
+        request.extensions_mut().insert(ticket.payment().clone());
+        let mut answer = service.call(request).await?;
+        match ticket.finish(answer.status().as_u16()).await {
+            Ok(receipt) => {
+                if !receipt.is_empty() {
+                    keep_from_caches(answer.headers_mut());
+                }
+                for (name, value) in receipt {
+                    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+                        answer.headers_mut().insert(HeaderName::from_static(name), value);
+                    }
+                }
+                Ok(answer.map(Either::Right))
+            }
+            Err(reply) => Ok(response(reply)),
+        }
+    })
+}
+
+/// What one has paid for, no shared cache may give to another.
+fn keep_from_caches(headers: &mut HeaderMap) {
+    let kept = headers.get_all(CACHE_CONTROL).iter().any(|value| {
+        value.to_str().is_ok_and(|text| {
+            text.split(',').any(|word| ["no-store", "private"].contains(&word.trim()))
+        })
+    });
+    if !kept {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+    headers.append(VARY, HeaderValue::from_static(VARY_ON));
+}

@@ -1,0 +1,35 @@
+use http::Uri;
+
+use super::RequestedUri;
+use crate::RequestHead;
+
+/// A request as the engine sees it.
+pub(super) struct Head<'a, B> {
+    request: &'a http::Request<B>,
+    uri: &'a Uri,
+}
+
+impl<'a, B> Head<'a, B> {
+    pub(super) fn new(request: &'a http::Request<B>, requested_uri: RequestedUri) -> Self {
+        let uri = requested_uri(request.extensions()).unwrap_or_else(|| request.uri());
+        Self { request, uri }
+    }
+}
+
+impl<B> RequestHead for Head<'_, B> {
+    fn method(&self) -> &str {
+        self.request.method().as_str()
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    fn header_values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+        self.request.headers().get_all(name).iter().map(|value| value.as_bytes())
+    }
+}

@@ -1,0 +1,60 @@
+//! The paywall as a [tower](https://docs.rs/tower) layer, for every framework that stands on it.
+//!
+//! The layer goes on the route that costs something, so there is no list of paths to be matched and
+//! none to be slipped past. The handler's answer is held back, unread, until the payment is settled.
+//!
+//! ```
+//! # use x402_server::{Paywall, layer::GateLayer};
+//! # async fn build(paywall: Paywall) -> Result<(), x402_server::ConfigError> {
+//! let layer = GateLayer::new(paywall.price("$0.01")?.gate()?);
+//! let service = tower::ServiceBuilder::new().layer(layer).service_fn(
+//!     async |_request: http::Request<String>| {
+//!         Ok::<_, std::convert::Infallible>(http::Response::new("worth a cent".to_owned()))
+//!     },
+//! );
+//! # drop(service); Ok(()) }
+//! ```
+
+mod future;
+mod head;
+mod service;
+
+pub use future::ResponseFuture;
+pub use service::{Body, GateService};
+
+use http::{Extensions, Uri};
+
+use crate::Gate;
+
+/// Puts a [`Gate`] before a service.
+///
+/// A request that is admitted carries the [`Payment`](crate::Payment) among its extensions.
+#[derive(Clone, Debug)]
+pub struct GateLayer {
+    gate: Gate,
+    requested_uri: RequestedUri,
+}
+
+/// Finds the address that was asked for where a framework rewrites that of the request.
+pub type RequestedUri = for<'a> fn(&'a Extensions) -> Option<&'a Uri>;
+
+impl GateLayer {
+    /// The layer of a gate.
+    pub fn new(gate: Gate) -> Self {
+        Self { gate, requested_uri: |_| None }
+    }
+
+    /// Takes the address that was asked for from the request's extensions, where it is there.
+    pub fn requested_uri(mut self, find: RequestedUri) -> Self {
+        self.requested_uri = find;
+        self
+    }
+}
+
+impl<S> tower_layer::Layer<S> for GateLayer {
+    type Service = GateService<S>;
+
+    fn layer(&self, inner: S) -> GateService<S> {
+        GateService::new(inner, self.gate.clone(), self.requested_uri)
+    }
+}

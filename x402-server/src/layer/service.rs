@@ -1,0 +1,76 @@
+use std::mem;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+use tower_service::Service;
+
+use super::RequestedUri;
+use super::future::{ResponseFuture, paid};
+use super::head::Head;
+use crate::engine::FirstLook;
+use crate::{Admission, Gate, Reply};
+
+/// A service behind a [`Gate`].
+#[derive(Clone, Debug)]
+pub struct GateService<S> {
+    inner: S,
+    gate: Gate,
+    requested_uri: RequestedUri,
+}
+
+/// The body of an answer: the service's own, or the paywall's.
+pub type Body<B> = Either<Full<Bytes>, B>;
+
+impl<S> GateService<S> {
+    pub(super) fn new(inner: S, gate: Gate, requested_uri: RequestedUri) -> Self {
+        Self { inner, gate, requested_uri }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for GateService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send,
+    B: Send + 'static,
+    R: Send + 'static,
+{
+    type Response = Response<Body<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, R, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let first_look = self.gate.first_look(&Head::new(&request, self.requested_uri));
+        match first_look {
+            FirstLook::Done(Admission::Reject(reply)) => ResponseFuture::rejected(response(reply)),
+            FirstLook::Done(_) => ResponseFuture::free(self.inner.call(request)),
+            FirstLook::Paid(payment) => {
+                // The instance that was polled ready is the one to be called; the clone takes its
+                // place.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                ResponseFuture::paid(paid(payment, ready, request))
+            }
+        }
+    }
+}
+
+/// The paywall's own answer.
+pub(super) fn response<R>(reply: Reply) -> Response<Body<R>> {
+    let Reply { status, headers, body } = reply;
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

@@ -1,0 +1,434 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+use x402_evm::{ExactEvm, exact_offer};
+use x402_ledger::dynamic::{DynClaims, DynPayments};
+use x402_ledger::{Claims, MemoryStore, Payments};
+use x402_types::facilitator::Facilitator;
+use x402_types::scheme::{Check, Refusal};
+use x402_types::{
+    Amount, Asset, JsonError, MoneyError, Network, NetworkError, PaymentFlow, header,
+};
+
+use super::supported::Supported;
+use super::{Accepted, Inner, Paywall};
+use crate::engine::{Rules, Shared};
+
+/// Settings of a paywall. Nothing is checked before [`build`](Self::build), which then tells every
+/// mistake at once.
+///
+/// `P` is the paywall of a framework.
+#[must_use]
+pub struct PaywallBuilder<P = Paywall> {
+    networks: Vec<Result<Network, NetworkError>>,
+    assets: Vec<Asset>,
+    pay_to: Option<String>,
+    facilitator: Option<Result<Arc<dyn Facilitator>, Mistake>>,
+    public_url: Option<String>,
+    claims: Arc<dyn DynClaims>,
+    payments: Arc<dyn DynPayments>,
+    accept_v1: bool,
+    check: Check,
+    flow: PaymentFlow,
+    max_timeout_seconds: u64,
+    header_limit: usize,
+    verify_timeout: Duration,
+    settle_timeout: Duration,
+    paywall: PhantomData<fn() -> P>,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug)]
+pub struct ConfigError {
+    mistakes: Vec<Mistake>,
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mistake {
+    /// No network.
+    #[error("no network: add .network(\"base\"), or .network(\"base-sepolia\") for tests")]
+    NoNetwork,
+    /// A network that is none.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A network without a known token.
+    #[error(
+        "no token is known on {0}: add .asset(Asset::eip3009(..)) with its address and signing domain"
+    )]
+    NoToken(Network),
+    /// A token of a network that is not among the paywall's.
+    #[error(
+        "the token {symbol} is on {network}, which is not among the networks: add .network({network:?})"
+    )]
+    StrayToken {
+        /// The token.
+        symbol: String,
+        /// Its network.
+        network: Network,
+    },
+    /// No payee.
+    #[error("nobody is paid: add .pay_to(\"0x…\") with your address")]
+    NoPayee,
+    /// No facilitator.
+    #[error("no facilitator: add .facilitator(\"https://…\"), or .facilitator_in_process(..)")]
+    NoFacilitator,
+    /// The facilitator's address is no use.
+    #[cfg(feature = "http-facilitator")]
+    #[error(transparent)]
+    Facilitator(#[from] crate::facilitator::InvalidFacilitator),
+    /// The facilitator does not settle what is offered.
+    #[error(
+        "the facilitator does not settle {scheme:?} on {network}; it says that it settles: {kinds}"
+    )]
+    Unsupported {
+        /// The scheme.
+        scheme: String,
+        /// The network.
+        network: Network,
+        /// What it settles.
+        kinds: String,
+    },
+    /// No public address.
+    #[error(
+        "no public address: add .public_url(\"https://api.example.com\"). It is never taken from a request, whose Host header anybody can write"
+    )]
+    NoPublicUrl,
+    /// A public address that is none.
+    #[error(
+        "the public address {0:?} must begin with https:// or http:// and have no query, fragment or spaces"
+    )]
+    PublicUrl(String),
+    /// A scheme does not take the offer.
+    #[error("this cannot be offered: {0}")]
+    Offer(#[source] Refusal),
+    /// No scheme for a network.
+    #[error("no scheme covers {0}")]
+    NoScheme(Network),
+    /// A price that is none, or too fine.
+    #[error(transparent)]
+    Price(#[from] MoneyError),
+    /// A price of nothing.
+    #[error("the price is zero: leave the route without a price instead")]
+    ZeroPrice,
+    /// A price in a token that the paywall does not take.
+    #[error("the price {0} names a token that none of the networks has")]
+    NoSuchToken(String),
+    /// Something does not serialize.
+    #[error("the terms do not serialize: {0}")]
+    Encoding(#[source] JsonError),
+}
+
+/// How long the start waits for the facilitator to say what it supports.
+const FIRST_SUPPORTED_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl<P: From<Paywall>> PaywallBuilder<P> {
+    /// Nothing set.
+    pub fn new() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        Self {
+            networks: Vec::new(),
+            assets: Vec::new(),
+            pay_to: None,
+            facilitator: None,
+            public_url: None,
+            claims: store.clone(),
+            payments: store,
+            accept_v1: false,
+            check: Check::Signature,
+            flow: PaymentFlow::Authorization,
+            max_timeout_seconds: 300,
+            header_limit: header::PAYMENT_LIMIT,
+            verify_timeout: Duration::from_secs(15),
+            settle_timeout: Duration::from_secs(90),
+            paywall: PhantomData,
+        }
+    }
+
+    /// A network to be paid on, as CAIP-2 (`eip155:8453`) or by name (`base`). Several are fine:
+    /// the payer chooses.
+    pub fn network(mut self, network: impl IntoNetwork) -> Self {
+        self.networks.push(network.into_network());
+        self
+    }
+
+    /// A token to be paid in that is not in the table of known ones, or not its network's default.
+    /// For networks of which no token is named, the default is taken.
+    pub fn asset(mut self, asset: Asset) -> Self {
+        self.assets.push(asset);
+        self
+    }
+
+    /// The address that is paid.
+    pub fn pay_to(mut self, address: impl fmt::Display) -> Self {
+        self.pay_to = Some(address.to_string());
+        self
+    }
+
+    /// The facilitator at this address.
+    #[cfg(feature = "http-facilitator")]
+    pub fn facilitator(mut self, url: &str) -> Self {
+        let facilitator = crate::facilitator::HttpFacilitator::new(url);
+        self.facilitator = Some(match facilitator {
+            Ok(facilitator) => Ok(Arc::new(facilitator)),
+            Err(error) => Err(error.into()),
+        });
+        self
+    }
+
+    /// A facilitator of one's own making: within the process, or asked in a way of its own.
+    pub fn facilitator_in_process(mut self, facilitator: impl Facilitator) -> Self {
+        self.facilitator = Some(Ok(Arc::new(facilitator)));
+        self
+    }
+
+    /// Where the site is reached from outside: scheme, host and, where there is one, prefix. It is
+    /// never taken from the `Host` header, which anybody can write.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// Where claims and the books are kept. In memory unless said otherwise, which does for one
+    /// process.
+    pub fn store<S: Claims + Payments>(mut self, store: S) -> Self {
+        let store = Arc::new(store);
+        self.claims = store.clone();
+        self.payments = store;
+        self
+    }
+
+    /// Sells to clients of version 1 too.
+    pub fn accept_v1(mut self) -> Self {
+        self.accept_v1 = true;
+        self
+    }
+
+    /// Does not check signatures before the facilitator is asked. Saves one recovery (some 70 µs)
+    /// for each payment; in exchange anybody can make the facilitator work, and can hold the claim
+    /// on another's payment for as long as the facilitator takes to refuse it.
+    pub fn leave_signatures_to_the_facilitator(mut self) -> Self {
+        self.check = Check::WithoutSignature;
+        self
+    }
+
+    /// Settles before the handler runs, on every route that does not say otherwise.
+    pub fn upfront(mut self) -> Self {
+        self.flow = PaymentFlow::Upfront;
+        self
+    }
+
+    /// Seconds that a payer has, from the terms to the settlement. 300 unless said otherwise.
+    pub fn max_timeout_seconds(mut self, seconds: u64) -> Self {
+        self.max_timeout_seconds = seconds.max(1);
+        self
+    }
+
+    /// Bytes that a payment header may have. 16 KiB unless said otherwise.
+    pub fn header_limit(mut self, bytes: usize) -> Self {
+        self.header_limit = bytes;
+        self
+    }
+
+    /// How long the facilitator may take to verify (15 seconds unless said otherwise), and to
+    /// settle (90 seconds). A settlement that takes longer has an unknown outcome.
+    pub fn timeouts(mut self, verify: Duration, settle: Duration) -> Self {
+        self.verify_timeout = verify;
+        self.settle_timeout = settle;
+        self
+    }
+
+    /// The paywall. Asks the facilitator what it supports, waiting for at most three seconds: a
+    /// facilitator that is out of reach is asked again in the background, one that answers and
+    /// cannot settle what is offered is a mistake.
+    ///
+    /// Must run within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all mistakes.
+    pub async fn build(self) -> Result<P, ConfigError> {
+        let mut mistakes = Vec::new();
+        let assets = self.accepted(&mut mistakes);
+        let public_url = kept(public_url(self.public_url.as_deref()), &mut mistakes);
+        let facilitator = self.facilitator.unwrap_or(Err(Mistake::NoFacilitator));
+        let facilitator = kept(facilitator, &mut mistakes);
+        let (Some(facilitator), Some(public_url), true) =
+            (facilitator, public_url, mistakes.is_empty())
+        else {
+            return Err(ConfigError { mistakes });
+        };
+        let supported = Supported::watch(Arc::clone(&facilitator), FIRST_SUPPORTED_TIMEOUT).await;
+        if let Some(supported) = supported.last() {
+            let kinds =
+                supported.kinds.iter().map(|kind| format!("{} on {}", kind.scheme, kind.network));
+            let kinds = kinds.collect::<Vec<_>>().join(", ");
+            let missing = assets
+                .iter()
+                .map(|accepted| &accepted.asset.network)
+                .filter(|network| supported.kind(x402_evm::EXACT, network).is_none());
+            mistakes.extend(missing.map(|network| Mistake::Unsupported {
+                scheme: x402_evm::EXACT.to_owned(),
+                network: network.clone(),
+                kinds: kinds.clone(),
+            }));
+            if !mistakes.is_empty() {
+                return Err(ConfigError { mistakes });
+            }
+        }
+        let rules = Rules {
+            public_url,
+            accept_v1: self.accept_v1,
+            check: self.check,
+            header_limit: self.header_limit,
+            verify_timeout: self.verify_timeout,
+            settle_timeout: self.settle_timeout,
+        };
+        let shared = Shared {
+            facilitator,
+            claims: self.claims,
+            payments: self.payments,
+            settlements: TaskTracker::new(),
+            rules,
+        };
+        let inner = Inner {
+            shared: Arc::new(shared),
+            assets,
+            schemes: vec![Arc::new(ExactEvm)],
+            max_timeout_seconds: self.max_timeout_seconds,
+            flow: self.flow,
+            supported,
+        };
+        Ok(P::from(Paywall { inner: Arc::new(inner) }))
+    }
+
+    /// The tokens to be paid in, each tried out with an offer.
+    fn accepted(&self, mistakes: &mut Vec<Mistake>) -> Vec<Accepted> {
+        if self.networks.is_empty() && self.assets.is_empty() {
+            mistakes.push(Mistake::NoNetwork);
+        }
+        let mut networks = Vec::new();
+        for network in &self.networks {
+            match network {
+                Ok(network) if networks.contains(network) => {}
+                Ok(network) => networks.push(network.clone()),
+                Err(error) => mistakes.push(error.clone().into()),
+            }
+        }
+        let strays = self
+            .assets
+            .iter()
+            .filter(|asset| !networks.is_empty() && !networks.contains(&asset.network));
+        mistakes.extend(strays.map(|asset| Mistake::StrayToken {
+            symbol: asset.symbol.clone().into_owned(),
+            network: asset.network.clone(),
+        }));
+        let mut assets = self.assets.clone();
+        for network in networks {
+            if assets.iter().any(|asset| asset.network == network) {
+                continue;
+            }
+            match Asset::default_for(&network) {
+                Some(asset) => assets.push(asset.clone()),
+                None => mistakes.push(Mistake::NoToken(network)),
+            }
+        }
+        let Some(pay_to) = &self.pay_to else {
+            mistakes.push(Mistake::NoPayee);
+            return Vec::new();
+        };
+        let mut accepted = Vec::new();
+        for asset in assets {
+            match exact_offer(&asset, Amount::from(1u64), pay_to, self.max_timeout_seconds) {
+                Ok(_) => {
+                    accepted.push(Accepted { asset: Arc::new(asset), pay_to: pay_to.clone() });
+                }
+                Err(refusal) => mistakes.push(Mistake::Offer(refusal)),
+            }
+        }
+        accepted
+    }
+}
+
+impl<P: From<Paywall>> Default for PaywallBuilder<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The value, or nothing and one mistake more.
+fn kept<T>(result: Result<T, Mistake>, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    result.map_err(|mistake| mistakes.push(mistake)).ok()
+}
+
+/// Scheme, host and prefix, without a slash at the end.
+fn public_url(url: Option<&str>) -> Result<String, Mistake> {
+    let url = url.ok_or(Mistake::NoPublicUrl)?;
+    let trimmed = url.trim_end_matches('/');
+    let rest = trimmed.strip_prefix("https://").or_else(|| trimmed.strip_prefix("http://"));
+    let sound = rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with('/')
+            && rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@\\\"<>".contains(&b))
+    });
+    if sound { Ok(trimmed.to_owned()) } else { Err(Mistake::PublicUrl(url.to_owned())) }
+}
+
+/// What names a network: a [`Network`], CAIP-2, or a name of version 1.
+pub trait IntoNetwork {
+    /// The network.
+    ///
+    /// # Errors
+    /// [`NetworkError`] where there is none of this name.
+    fn into_network(self) -> Result<Network, NetworkError>;
+}
+
+impl IntoNetwork for Network {
+    fn into_network(self) -> Result<Network, NetworkError> {
+        Ok(self)
+    }
+}
+
+impl IntoNetwork for &str {
+    fn into_network(self) -> Result<Network, NetworkError> {
+        self.parse()
+    }
+}
+
+impl<P> fmt::Debug for PaywallBuilder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PaywallBuilder")
+            .field("networks", &self.networks)
+            .field("pay_to", &self.pay_to)
+            .field("public_url", &self.public_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ConfigError {
+    pub(crate) fn one(mistake: Mistake) -> Self {
+        Self { mistakes: vec![mistake] }
+    }
+
+    /// Each mistake.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mistakes.as_slice() {
+            [one] => write!(f, "the paywall's configuration is wrong: {one}"),
+            many => {
+                write!(f, "the paywall's configuration is wrong in {} places:", many.len())?;
+                many.iter().try_for_each(|mistake| write!(f, "\n  - {mistake}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

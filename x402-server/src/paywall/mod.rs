@@ -1,0 +1,90 @@
+//! A seller's settings, and from them the gates of its routes.
+
+mod builder;
+mod price;
+mod supported;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use x402_types::{Money, PaymentFlow, SupportedResponse};
+
+use crate::engine::{Rules, Shared};
+
+pub use builder::{ConfigError, IntoNetwork, Mistake, PaywallBuilder};
+pub use price::Price;
+
+use supported::Supported;
+
+/// A seller's settings: who is paid, in what, where, and who settles. One for a site.
+///
+/// Cloning shares it.
+#[derive(Clone)]
+pub struct Paywall {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    /// The tokens that a price without a symbol is offered in, with their payees.
+    assets: Vec<Accepted>,
+    schemes: Vec<Arc<dyn x402_types::scheme::ServerScheme>>,
+    max_timeout_seconds: u64,
+    flow: PaymentFlow,
+    supported: Supported,
+}
+
+#[derive(Clone, Debug)]
+struct Accepted {
+    asset: Arc<x402_types::Asset>,
+    pay_to: String,
+}
+
+impl Paywall {
+    /// Starts a paywall's settings.
+    pub fn builder() -> PaywallBuilder<Self> {
+        PaywallBuilder::new()
+    }
+
+    /// A price in words, such as `$0.01` or `0.01 USDC`, payable on every network of the paywall.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where this is no price, is zero, is finer than a token's smallest unit, or
+    /// names a token that no network of the paywall has.
+    pub fn price(&self, price: &str) -> Result<Price, ConfigError> {
+        let money: Money =
+            price.parse().map_err(|error| ConfigError::one(Mistake::Price(error)))?;
+        Price::new(self.clone(), &money)
+    }
+
+    /// What the facilitator said last that it can do; `None` where it has not been reached yet.
+    pub fn supported(&self) -> Option<Arc<SupportedResponse>> {
+        self.inner.supported.last()
+    }
+
+    /// Waits until no settlement is under way, at most so long; `false` where some still are.
+    ///
+    /// Call it when the server has stopped taking requests: a settlement that the process does not
+    /// live to see has an unknown outcome.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        let settlements = &self.inner.shared.settlements;
+        settlements.close();
+        let drained = tokio::time::timeout(limit, settlements.wait()).await.is_ok();
+        settlements.reopen();
+        drained
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.inner.shared.rules
+    }
+}
+
+impl fmt::Debug for Paywall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paywall")
+            .field("assets", &self.inner.assets)
+            .field("rules", self.rules())
+            .finish_non_exhaustive()
+    }
+}
