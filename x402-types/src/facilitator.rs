@@ -42,6 +42,11 @@ impl<T: Facilitator + ?Sized> Facilitator for std::sync::Arc<T> {
 
 /// What a facilitator is asked, in either version of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "FacilitatorRequest")
+)]
 #[serde(untagged)]
 pub enum Request {
     /// Version 2.

@@ -10,7 +10,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::json::{JsonError, from_hostile};
+use crate::JsonError;
+use crate::hostile::from_hostile;
 
 /// 402, from server to client: the terms, a [`PaymentRequired`](crate::PaymentRequired).
 pub const PAYMENT_REQUIRED: &str = "PAYMENT-REQUIRED";

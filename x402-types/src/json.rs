@@ -1,21 +1,18 @@
-//! JSON that must come out as it went in, and JSON that must not be believed.
+//! JSON that must come out as it went in.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Nesting that no message of the protocol comes near.
-const MAX_DEPTH: usize = 32;
-
 /// Why a text is not acceptable JSON.
+///
+/// Shown, it quotes at most a part of the text, however long that is.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[error("{:.256}", .0.to_string())]
 pub struct JsonError(#[from] serde_json::Error);
 
 /// A JSON object, kept byte for byte as it was read.
@@ -164,117 +161,45 @@ impl<T> Serialize for Verbatim<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Verbatim<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let RawObject(raw) = RawObject::deserialize(deserializer)?;
         let value = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
         Ok(Self { raw, value })
     }
 }
 
-/// Reads hostile JSON: a key that stands twice in one object, at any depth, is refused, because two
-/// readers may each believe another one of the two; so is nesting deeper than 32.
-pub(crate) fn from_hostile<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    Unambiguous { depth: 0 }.deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(serde_json::from_str(text)?)
-}
+/// Reads a structure from an object only: `serde` would also take a list of its fields.
+struct FromObject<T>(T);
 
-#[derive(Clone, Copy)]
-struct Unambiguous {
-    depth: usize,
-}
-
-impl Unambiguous {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth >= MAX_DEPTH {
-            return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH}")));
-        }
-        Ok(Self { depth: self.depth + 1 })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Unambiguous {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Unambiguous {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let inside = self.deeper()?;
-        while items.next_element_seed(inside)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let inside = self.deeper()?;
-        let mut seen = BTreeSet::new();
-        while let Some(Key(key)) = entries.next_key()? {
-            if seen.contains(&key) {
-                return Err(A::Error::custom(format_args!("the key {key:?} stands twice")));
-            }
-            seen.insert(key);
-            entries.next_value_seed(inside)?;
-        }
-        Ok(())
-    }
-}
-
-/// A key, borrowed where it has no escapes.
-struct Key<'de>(Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for FromObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(key)))
-            }
-
-            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(key.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
+        RawObject::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
     }
+}
+
+pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    FromObject::deserialize(deserializer).map(|FromObject(value)| value)
+}
+
+pub(crate) fn optional_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let value = Option::deserialize(deserializer)?;
+    Ok(value.map(|FromObject(value)| value))
+}
+
+pub(crate) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let values = Vec::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|FromObject(value)| value).collect())
 }
 
 /// Deserializes a type that is a string on the wire.

@@ -4,11 +4,13 @@ mod amount;
 mod asset;
 pub mod facilitator;
 pub mod header;
+mod hostile;
 mod json;
 mod message;
 mod money;
 mod network;
 mod reason;
+mod resource;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod scheme;
@@ -19,10 +21,11 @@ pub use asset::{Asset, TransferMethod};
 pub use header::{DecodeError, decode, encode};
 pub use json::{JsonError, RawObject, Verbatim};
 pub use message::{
-    PaymentFlow, PaymentPayload, PaymentRequired, PaymentRequirements, ResourceInfo, SettleRequest,
+    PaymentFlow, PaymentPayload, PaymentRequired, PaymentRequirements, SettleRequest,
     SettleResponse, SupportedKind, SupportedResponse, VerifyRequest, VerifyResponse, Version,
     peek_version,
 };
 pub use money::{Money, MoneyError};
 pub use network::{Network, NetworkError};
 pub use reason::{ErrorReason, Fault};
+pub use resource::ResourceInfo;

@@ -1,10 +1,10 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
 
-use crate::json::null_as_default;
-use crate::{Amount, ErrorReason, Network, RawObject, Verbatim};
+use crate::json::{null_as_default, object, objects, optional_object};
+use crate::{Amount, ErrorReason, Network, RawObject, ResourceInfo, Verbatim};
 
 /// A version number that can be no other: `x402Version`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,69 +37,6 @@ pub fn peek_version(json: &str) -> Option<u64> {
         x402_version: u64,
     }
     serde_json::from_str::<Versioned>(json).ok().map(|message| message.x402_version)
-}
-
-/// What is for sale.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct ResourceInfo {
-    /// The address that was asked for.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub url: String,
-    /// What it is, for people and agents. Untrusted text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// The media type of a successful answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mime_type: Option<String>,
-    /// Who sells it: 1 to 32 printable ASCII characters. Others are dropped on reading.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "service_name")]
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 32)))]
-    pub service_name: Option<String>,
-    /// At most 5 words of at most 32 characters. Others are dropped on reading.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tags")]
-    #[cfg_attr(feature = "schema", schemars(length(max = 5)))]
-    pub tags: Option<Vec<String>>,
-    /// An http or https address of at most 2048 characters. Others are dropped on reading.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "icon_url")]
-    #[cfg_attr(feature = "schema", schemars(length(max = 2048)))]
-    pub icon_url: Option<String>,
-}
-
-impl ResourceInfo {
-    /// A resource of which only the address is told.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), ..Self::default() }
-    }
-}
-
-/// Reads a field of which the specification says that an unsound value is dropped, not fatal.
-fn dropped_unless<'de, D, T>(deserializer: D, sound: fn(&T) -> bool) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: serde::de::DeserializeOwned,
-{
-    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-    Ok(raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).filter(sound))
-}
-
-fn service_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    dropped_unless(deserializer, |name: &String| {
-        (1..=32).contains(&name.len()) && name.bytes().all(|b| (b' '..=b'~').contains(&b))
-    })
-}
-
-fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    dropped_unless(deserializer, |tags: &Vec<String>| {
-        tags.len() <= 5 && tags.iter().all(|tag| tag.chars().count() <= 32)
-    })
-}
-
-fn icon_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    dropped_unless(deserializer, |url: &String| {
-        url.len() <= 2048 && (url.starts_with("https://") || url.starts_with("http://"))
-    })
 }
 
 /// One way to pay: an entry of `accepts`, and what a payer echoes as `accepted`.
@@ -175,6 +112,7 @@ pub struct PaymentRequired {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What is for sale.
+    #[serde(deserialize_with = "object")]
     pub resource: ResourceInfo,
     /// The ways to pay, at least one. A payer echoes the one it takes to the letter.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
@@ -205,7 +143,11 @@ pub struct PaymentPayload {
     /// 2.
     pub x402_version: Version<2>,
     /// What is bought, as the terms named it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
     pub resource: Option<ResourceInfo>,
     /// The way to pay that was taken, echoed.
     pub accepted: Verbatim<PaymentRequirements>,
@@ -300,9 +242,11 @@ pub struct SettleResponse {
     pub payer: Option<String>,
     /// The transaction that moved the money; empty where none was sent.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub transaction: String,
     /// Where: CAIP-2, or the name of version 1 in an answer of version 1.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub network: String,
     /// How much was settled, in atomic units, where the scheme leaves that open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -367,13 +311,16 @@ impl SettleResponse {
 #[serde(rename_all = "camelCase")]
 pub struct SupportedResponse {
     /// What it can verify and settle.
+    #[serde(deserialize_with = "objects")]
     pub kinds: Vec<SupportedKind>,
     /// Extensions that it understands, by key.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<String>>"))]
     pub extensions: Vec<String>,
     /// The addresses that it settles from, by family of networks (`eip155:*`).
     #[serde(default, deserialize_with = "null_as_default")]
-    pub signers: std::collections::BTreeMap<String, Vec<String>>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<BTreeMap<String, Vec<String>>>"))]
+    pub signers: BTreeMap<String, Vec<String>>,
 }
 
 /// One thing that a facilitator can verify and settle.

@@ -35,6 +35,16 @@ pub fn published() -> Vec<(&'static str, Schema)> {
     ]
 }
 
+/// A schema as its file holds it: keys sorted, whatever `serde_json` was built with.
+///
+/// # Errors
+/// Where the schema does not serialize.
+pub fn to_file(schema: &Schema) -> Result<String, serde_json::Error> {
+    let mut value = schema.as_value().clone();
+    value.sort_all_objects();
+    Ok(serde_json::to_string_pretty(&value)? + "\n")
+}
+
 fn schema_of<T: JsonSchema>(id: &'static str) -> (&'static str, Schema) {
     let mut schema = SchemaGenerator::default().into_root_schema_for::<T>();
     schema.insert("$id".to_owned(), id.into());

@@ -31,9 +31,11 @@ pub struct PaymentRequirements {
     pub resource: String,
     /// What it is. Untrusted text.
     #[serde(default, deserialize_with = "crate::json::null_as_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub description: String,
     /// The media type of a successful answer.
     #[serde(default, deserialize_with = "crate::json::null_as_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub mime_type: String,
     /// What goes in and comes out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,9 @@
+//! The header `PAYMENT-RESPONSE`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use x402_fuzz::header_of;
+use x402_types::SettleResponse;
+
+fuzz_target!(|bytes: &[u8]| header_of::<SettleResponse>(bytes));
