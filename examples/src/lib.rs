@@ -1,1 +1,3 @@
-//! Programs to copy from.
+//! Programs to copy from. `src/bin` holds them; here is what several of them start.
+
+pub mod shop;

@@ -46,7 +46,7 @@ pub(crate) struct Frame {
 }
 
 impl Block {
-    pub(crate) fn seal(frame: Frame, transactions: Vec<Mined>, began: Mark) -> Self {
+    pub(crate) fn seal(frame: &Frame, transactions: Vec<Mined>, began: Mark) -> Self {
         let mut logs_bloom = Bloom::ZERO;
         for mined in &transactions {
             logs_bloom.accrue_bloom(mined.receipt.logs_bloom());

@@ -100,6 +100,17 @@ impl Pool {
         true
     }
 
+    /// Forgets what can no longer be mined, given the senders' account nonces.
+    pub(crate) fn prune(&mut self, nonce: impl Fn(Address) -> u64) {
+        self.senders.retain(|sender, waiting| {
+            let alive = waiting.split_off(&nonce(*sender));
+            for gone in std::mem::replace(waiting, alive).into_values() {
+                self.hashes.remove(gone.transaction.tx_hash());
+            }
+            !waiting.is_empty()
+        });
+    }
+
     /// The nonce after the last of the sender's transactions that follow its account's nonce.
     pub(crate) fn next_nonce(&self, sender: Address, nonce: u64) -> u64 {
         let Some(waiting) = self.senders.get(&sender) else { return nonce };
@@ -117,6 +128,10 @@ impl Pool {
 }
 
 impl Ready<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
     fn queue(&mut self, sender: Address, nonce: u64) {
         let waiting = self.pool.senders.get(&sender).and_then(|waiting| waiting.get(&nonce));
         let Some(waiting) = waiting else { return };
@@ -124,8 +139,8 @@ impl Ready<'_> {
         self.heads.push((tip, std::cmp::Reverse(waiting.arrival), sender, nonce));
     }
 
-    /// The next transaction. Where it was taken, the sender's following one becomes ready.
-    pub(crate) fn next(&mut self) -> Option<Recovered<TxEnvelope>> {
+    /// The next transaction, if any. Where it was taken, the sender's following one becomes ready.
+    pub(crate) fn pop(&mut self) -> Option<Recovered<TxEnvelope>> {
         let (_, _, sender, nonce) = self.heads.pop()?;
         let waiting = self.pool.senders.get(&sender)?.get(&nonce)?;
         Some(waiting.transaction.clone())

@@ -4,7 +4,7 @@
 //! present state with the log undone down to that mark.
 
 use alloy_primitives::{
-    Address, B256, Bytes, U256,
+    Address, B256, U256,
     map::{AddressMap, B256Map, HashMap},
 };
 use revm::{
@@ -131,7 +131,8 @@ impl State {
         for replaced in self.log.get(mark.0..).unwrap_or_default().iter().rev() {
             match replaced {
                 Replaced::Info { address, info } => {
-                    let info = AccountInfo { code: Some(self.code(info.code_hash)), ..info.clone() };
+                    let info =
+                        AccountInfo { code: Some(self.code(info.code_hash)), ..info.clone() };
                     view.insert_account_info(*address, info);
                 }
                 Replaced::Slot { address, slot, value } => {
@@ -139,10 +140,5 @@ impl State {
                 }
             }
         }
-    }
-
-    /// What `eth_getCode` answers.
-    pub(crate) fn code_bytes(&self, address: Address) -> Bytes {
-        self.code(self.info(address).code_hash).original_bytes()
     }
 }

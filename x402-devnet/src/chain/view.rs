@@ -8,13 +8,13 @@ use revm::{
     state::{AccountInfo, Bytecode},
 };
 
-use super::{block::Block, state::State};
+use super::{block::Block, blocks::Blocks, state::State};
 
 /// A read-only view of the state and of the block hashes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) state: &'a State,
-    pub(crate) blocks: &'a [Block],
+    pub(crate) blocks: &'a Blocks,
 }
 
 impl DatabaseRef for View<'_> {
@@ -38,7 +38,6 @@ impl DatabaseRef for View<'_> {
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, Infallible> {
-        let block = usize::try_from(number).ok().and_then(|number| self.blocks.get(number));
-        Ok(block.map(Block::hash).unwrap_or_default())
+        Ok(self.blocks.at(number).map(Block::hash).unwrap_or_default())
     }
 }

@@ -1,0 +1,93 @@
+//! A load that costs little itself: keep-alive connections that write prepared requests and read
+//! just enough of the answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use examples::shop::Error;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Sends requests over so many connections for so long; requests per second. `request` makes the
+/// n-th, all of them different where they have to be; every answer must have this status.
+pub async fn requests_per_second(
+    server: SocketAddr,
+    connections: usize,
+    time: Duration,
+    status: &'static str,
+    request: Arc<dyn Fn(usize) -> Option<Vec<u8>> + Send + Sync>,
+) -> Result<f64, Error> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    let mut clients = JoinSet::new();
+    for _ in 0..connections {
+        let (request, next) = (Arc::clone(&request), Arc::clone(&next));
+        clients.spawn(async move {
+            let mut stream = TcpStream::connect(server).await?;
+            stream.set_nodelay(true)?;
+            let mut buffer = Vec::with_capacity(16 * 1024);
+            let mut answered = 0_u32;
+            while start.elapsed() < time {
+                let Some(bytes) = request(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                stream.write_all(&bytes).await?;
+                read_answer(&mut stream, &mut buffer, status).await?;
+                answered += 1;
+            }
+            Ok::<_, Error>(answered)
+        });
+    }
+    let mut answered = 0.0;
+    while let Some(client) = clients.join_next().await {
+        answered += f64::from(client??);
+    }
+    Ok(answered / start.elapsed().as_secs_f64())
+}
+
+async fn read_answer(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+    status: &str,
+) -> Result<(), Error> {
+    buffer.clear();
+    let head = loop {
+        if stream.read_buf(buffer).await? == 0 {
+            return Err("the server hung up".into());
+        }
+        if let Some(end) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let text = std::str::from_utf8(&buffer[..head])?;
+    if text.split(' ').nth(1) != Some(status) {
+        return Err(format!("expected {status}, not {}", String::from_utf8_lossy(buffer)).into());
+    }
+    let length = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .ok_or("an answer without a length")?
+        .parse::<usize>()?;
+    while buffer.len() < head + length {
+        if stream.read_buf(buffer).await? == 0 {
+            return Err("the server hung up".into());
+        }
+    }
+    Ok(())
+}
+
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Prints a ratio beside its limit; ends the process with 1 where it misses it and `--check` is
+/// given.
+pub fn report(what: &str, ratio: f64, holds: bool, limit: &str) {
+    println!("{what}: ratio {ratio:.3} (limit {limit}){}", if holds { "" } else { "  MISSED" });
+    if !holds && std::env::args().any(|argument| argument == "--check") {
+        std::process::exit(1);
+    }
+}
