@@ -1,0 +1,213 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use alloy_primitives::Address;
+use alloy_provider::{DynProvider, Provider};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use x402_evm::{Domain, LocalSigner};
+use x402_types::{Asset, Network, TransferMethod};
+
+use crate::rpc::Rpc;
+use crate::sender::Sender;
+
+/// A chain to settle on: how it is reached, who pays for gas, and within which limits.
+///
+/// ```
+/// # use std::time::Duration;
+/// use x402_evm::LocalSigner;
+/// use x402_facilitator::Chain;
+/// use x402_types::Network;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let provider = x402_devnet::Devnet::new().provider();
+/// let chain = Chain::new(Network::BASE_SEPOLIA, provider)
+///     .signer(LocalSigner::random()?)
+///     .gas_limit_cap(150_000)
+///     .settle_deadline(Duration::from_secs(20));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Chain {
+    pub(crate) network: Network,
+    pub(crate) provider: DynProvider,
+    pub(crate) signers: Vec<LocalSigner>,
+    pub(crate) assets: Vec<Asset>,
+    pub(crate) block_time: Option<Duration>,
+    pub(crate) limits: Limits,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) gas_limit_cap: u64,
+    pub(crate) max_fee_per_gas: u128,
+    pub(crate) settle_deadline: Duration,
+    pub(crate) rpc_timeout: Duration,
+    pub(crate) max_in_flight: usize,
+}
+
+impl Chain {
+    /// A chain that is reached through this provider: any transport of alloy's, with its layers for
+    /// retries or several nodes. Fillers and wallets of the provider are not used.
+    pub fn new(network: Network, provider: impl Provider + 'static) -> Self {
+        Self {
+            network,
+            provider: provider.erased(),
+            signers: Vec::new(),
+            assets: Vec::new(),
+            block_time: None,
+            limits: Limits {
+                gas_limit_cap: 250_000,
+                max_fee_per_gas: 100_000_000_000,
+                settle_deadline: Duration::from_secs(25),
+                rpc_timeout: Duration::from_secs(5),
+                max_in_flight: 512,
+            },
+        }
+    }
+
+    /// An account that sends settlements and pays for their gas. At least one is needed; of several
+    /// the least busy one is taken.
+    ///
+    /// Nobody else may send transactions from it while the facilitator runs.
+    #[must_use]
+    pub fn signer(mut self, signer: LocalSigner) -> Self {
+        self.signers.push(signer);
+        self
+    }
+
+    /// A token that payments may be in. Without any, those of the pinned table on this network that
+    /// move by EIP-3009; with one, only those that are named.
+    ///
+    /// A token's code runs at this facilitator's expense: name none that you do not trust.
+    #[must_use]
+    pub fn asset(mut self, asset: Asset) -> Self {
+        self.assets.push(asset);
+        self
+    }
+
+    /// How long the chain takes for a block. By default learnt from its latest blocks.
+    #[must_use]
+    pub fn block_time(mut self, block_time: Duration) -> Self {
+        self.block_time = Some(block_time);
+        self
+    }
+
+    /// The most gas that a settlement may use; 250,000 by default.
+    #[must_use]
+    pub fn gas_limit_cap(mut self, gas: u64) -> Self {
+        self.limits.gas_limit_cap = gas;
+        self
+    }
+
+    /// The most that a settlement may offer, in wei per gas; 100 gwei by default. Where the chain
+    /// asks for more, settlements are refused with [`Unavailable::FeesTooHigh`](crate::Unavailable).
+    #[must_use]
+    pub fn max_fee_per_gas(mut self, wei: u128) -> Self {
+        self.limits.max_fee_per_gas = wei;
+        self
+    }
+
+    /// How long a settlement is waited for before the answer is `settlement_pending`; 25 seconds by
+    /// default. Keep it shorter than the callers' timeout.
+    #[must_use]
+    pub fn settle_deadline(mut self, deadline: Duration) -> Self {
+        self.limits.settle_deadline = deadline;
+        self
+    }
+
+    /// How long the RPC may take for one answer; 5 seconds by default.
+    #[must_use]
+    pub fn rpc_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.rpc_timeout = timeout;
+        self
+    }
+
+    /// How many settlements may be under way at a time, and how many verifications; 512 by default.
+    /// What comes above is refused with [`Unavailable::Busy`](crate::Unavailable).
+    #[must_use]
+    pub fn max_in_flight(mut self, payments: usize) -> Self {
+        self.limits.max_in_flight = payments;
+        self
+    }
+
+    /// The tokens that payments may be in.
+    pub(crate) fn accepted_assets(&self) -> Vec<Asset> {
+        if self.assets.is_empty() {
+            let known = Asset::known().iter().filter(|asset| {
+                asset.network == self.network && asset.transfer_method == TransferMethod::Eip3009
+            });
+            known.cloned().collect()
+        } else {
+            self.assets.clone()
+        }
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain")
+            .field("network", &self.network)
+            .field("signers", &self.signers)
+            .field("assets", &self.assets)
+            .field("block_time", &self.block_time)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A chain at work.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) network: Network,
+    pub(crate) rpc: Rpc,
+    pub(crate) assets: HashMap<Address, Token>,
+    pub(crate) senders: Vec<Sender>,
+    pub(crate) block_time: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) verifications: Semaphore,
+    pub(crate) settlements: Arc<Semaphore>,
+}
+
+/// A token that payments may be in.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) domain: Domain,
+    /// Until when it is taken for granted that there is code at its address.
+    deployed_until: Mutex<Option<Instant>>,
+}
+
+/// Code rarely goes away, but a chain can be reset beneath us.
+const DEPLOYED_FOR: Duration = Duration::from_secs(15 * 60);
+
+impl Token {
+    pub(crate) fn new(domain: Domain) -> Self {
+        Self { domain, deployed_until: Mutex::new(None) }
+    }
+
+    pub(crate) fn is_deployed(&self) -> bool {
+        let until = self.deployed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    pub(crate) fn seen_deployed(&self) {
+        let mut until = self.deployed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = Some(Instant::now() + DEPLOYED_FOR);
+    }
+}
+
+impl Served {
+    /// The account that simulations run from. All signers are alike to a token.
+    pub(crate) fn simulates_from(&self) -> Address {
+        self.senders.first().map(Sender::address).unwrap_or_default()
+    }
+
+    /// The signers, least busy first.
+    pub(crate) fn senders_by_load(&self) -> Vec<&Sender> {
+        let mut senders: Vec<&Sender> = self.senders.iter().collect();
+        senders.sort_by_key(|sender| sender.load());
+        senders
+    }
+}

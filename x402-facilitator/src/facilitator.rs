@@ -1,0 +1,260 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+use tracing::Instrument;
+use x402_evm::EXACT;
+use x402_ledger::dynamic::DynPayments;
+use x402_types::facilitator::{Answer, Facilitator, Request};
+use x402_types::scheme::Refusal;
+use x402_types::{ErrorReason, SettleResponse, SupportedKind, SupportedResponse, VerifyResponse};
+
+use crate::builder::{Chains, FacilitatorBuilder};
+use crate::health::{Health, HealthCheck};
+use crate::order::{Order, Refused, network_label};
+use crate::settle::Work;
+use crate::settlements::{Awaited, Claim, Outcome, Progress, Settlements};
+use crate::verify;
+use crate::{Endpoint, Unavailable};
+
+/// Verifies payments of scheme `exact` by EIP-3009 and settles them on EVM chains.
+///
+/// Use it in process through [`Facilitator`], or over HTTP through [`router`](Self::router). Clones
+/// are handles of the same facilitator.
+///
+/// A settlement runs in a task of its own: where the caller goes away it goes on, and asking again
+/// for the same payment joins it. Nothing is ever sent twice for one payment but the same
+/// transaction, or its replacement with the same nonce.
+#[derive(Clone)]
+pub struct EvmFacilitator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    chains: Chains,
+    payments: Arc<dyn DynPayments>,
+    settlements: Arc<Settlements>,
+    health: HealthCheck,
+}
+
+/// Characters of an error message in an answer.
+const MESSAGE_LIMIT: usize = 500;
+
+impl EvmFacilitator {
+    /// A facilitator to be: give it chains.
+    pub fn builder() -> FacilitatorBuilder {
+        FacilitatorBuilder::new()
+    }
+
+    pub(crate) fn new(
+        chains: Chains,
+        payments: Arc<dyn DynPayments>,
+        settlements: Settlements,
+    ) -> Self {
+        let inner = Inner {
+            chains,
+            payments,
+            settlements: Arc::new(settlements),
+            health: HealthCheck::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// This facilitator over HTTP, open to everybody. For one that asks for a token see
+    /// [`Endpoint`].
+    pub fn router(&self) -> axum::Router {
+        Endpoint::new(self.clone()).into_router()
+    }
+
+    /// Whether the chains can be reached and the signers can pay. At most some seconds old.
+    pub async fn health(&self) -> Health {
+        self.inner.health.check(&self.inner.chains).await
+    }
+
+    pub(crate) async fn verify(&self, request: &Request) -> Result<VerifyResponse, Unavailable> {
+        let order = match self.read(request) {
+            Ok(order) => order,
+            Err(refused) => return Ok(invalid(refused)),
+        };
+        if let Some(refusal) = self.refusal_of_known(&order) {
+            return Ok(invalid(order.refused(refusal)));
+        }
+        match verify::verify(&order).await? {
+            Ok(()) => Ok(VerifyResponse::valid(order.payer().to_string())),
+            Err(refusal) => Ok(invalid(order.refused(refusal))),
+        }
+    }
+
+    pub(crate) async fn settle(&self, request: &Request) -> Result<SettleResponse, Unavailable> {
+        let network = network_label(request);
+        let order = match self.read(request) {
+            Ok(order) => order,
+            Err(refused) => return Ok(unsettled(refused, String::new(), network)),
+        };
+        let payer = order.payer();
+        let started = Instant::now();
+        let deadline = started + order.chain.limits.settle_deadline;
+        let busy = Unavailable::Busy { network: order.chain.network.clone() };
+        let claim = self.inner.settlements.claim(
+            order.id(),
+            order.digest,
+            order.authorization.valid_before_seconds(),
+            now(),
+        );
+        let settlement = match claim {
+            Claim::Known(settlement) => settlement,
+            Claim::Full => return Err(busy),
+            Claim::OtherAuthorization => {
+                let refused = order.refused(Refusal::new(
+                    ErrorReason::InvalidExactEvmNonceAlreadyUsed,
+                    "another authorization of the same nonce was sent",
+                ));
+                return Ok(unsettled(refused, String::new(), network));
+            }
+            Claim::New(settlement) => {
+                let settlements = Arc::clone(&self.inner.settlements);
+                let Ok(turn) = Arc::clone(&order.chain.settlements).try_acquire_owned() else {
+                    settlement.finish(Outcome::NotSent(busy.clone()));
+                    settlements.release(&order.id(), &settlement);
+                    return Err(busy);
+                };
+                let work = Work {
+                    order,
+                    settlement: settlement.clone(),
+                    settlements,
+                    payments: Arc::clone(&self.inner.payments),
+                    started,
+                    _turn: turn,
+                };
+                tokio::spawn(work.run().in_current_span());
+                settlement
+            }
+        };
+        match settlement.wait(deadline, busy).await {
+            Awaited::Over(Outcome::Settled(transaction)) => {
+                Ok(SettleResponse::settled(payer.to_string(), transaction.to_string(), network))
+            }
+            Awaited::Over(Outcome::Failed { refusal, transaction }) => {
+                let refused = Refused { refusal, payer: Some(payer) };
+                let transaction = transaction.map(|hash| hash.to_string()).unwrap_or_default();
+                Ok(unsettled(refused, transaction, network))
+            }
+            Awaited::Over(Outcome::NotSent(error)) => Err(error),
+            Awaited::Pending(transaction) => {
+                let refusal = Refusal::new(
+                    ErrorReason::SettlementPending,
+                    "the transaction was sent and is in no block yet; ask again for its outcome",
+                );
+                let refused = Refused { refusal, payer: Some(payer) };
+                Ok(unsettled(refused, transaction.to_string(), network))
+            }
+        }
+    }
+
+    pub(crate) fn kinds(&self) -> SupportedResponse {
+        let chains = &self.inner.chains;
+        let kind = |x402_version, network: &str| SupportedKind {
+            x402_version,
+            scheme: EXACT.to_owned(),
+            network: network.to_owned(),
+            extra: None,
+        };
+        let v2 = chains.keys().map(|network| kind(2, network.as_str()));
+        let v1 = chains.keys().filter_map(|network| network.v1_name()).map(|name| kind(1, name));
+        let signers: BTreeSet<String> = chains
+            .values()
+            .flat_map(|chain| &chain.senders)
+            .map(|sender| sender.address().to_string())
+            .collect();
+        SupportedResponse {
+            kinds: v2.chain(v1).collect(),
+            extensions: Vec::new(),
+            signers: [("eip155:*".to_owned(), signers.into_iter().collect())].into(),
+        }
+    }
+
+    fn read(&self, request: &Request) -> Result<Order, Refused> {
+        let order = Order::read(&self.inner.chains, request, now())?;
+        tracing::Span::current()
+            .record("payer", tracing::field::display(order.payer()))
+            .record("nonce", tracing::field::display(order.authorization.nonce))
+            .record("amount", tracing::field::display(order.amount()));
+        Ok(order)
+    }
+
+    /// Why a payment is not good that nobody needs to ask the chain about.
+    fn refusal_of_known(&self, order: &Order) -> Option<Refusal> {
+        if let Some(refusal) = &order.expired {
+            return Some(refusal.clone());
+        }
+        match self.inner.settlements.progress(&order.id())? {
+            Progress::Preparing | Progress::Sent(_) => {
+                Some(Refusal::new(ErrorReason::DuplicateSettlement, "the payment is being settled"))
+            }
+            Progress::Done(Outcome::Settled(_)) => Some(Refusal::new(
+                ErrorReason::InvalidExactEvmNonceAlreadyUsed,
+                "the payment is settled",
+            )),
+            Progress::Done(Outcome::Failed { refusal, .. }) => Some(refusal),
+            Progress::Done(Outcome::NotSent(_)) => None,
+        }
+    }
+}
+
+impl Facilitator for EvmFacilitator {
+    fn verify<'a>(&'a self, request: &'a Request) -> Answer<'a, VerifyResponse> {
+        let span = span(request, "verify");
+        Box::pin(async move { Ok(Self::verify(self, request).await?) }.instrument(span))
+    }
+
+    fn settle<'a>(&'a self, request: &'a Request) -> Answer<'a, SettleResponse> {
+        let span = span(request, "settle");
+        Box::pin(async move { Ok(Self::settle(self, request).await?) }.instrument(span))
+    }
+
+    fn supported(&self) -> Answer<'_, SupportedResponse> {
+        Box::pin(std::future::ready(Ok(self.kinds())))
+    }
+}
+
+impl fmt::Debug for EvmFacilitator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EvmFacilitator").field("chains", &self.inner.chains).finish_non_exhaustive()
+    }
+}
+
+fn span(request: &Request, operation: &'static str) -> tracing::Span {
+    let network = request.network();
+    let network = network.as_ref().map(tracing::field::display);
+    let empty = tracing::field::Empty;
+    tracing::info_span!("x402", operation, network, payer = empty, nonce = empty, amount = empty)
+}
+
+fn invalid(refused: Refused) -> VerifyResponse {
+    let Refused { refusal: Refusal { reason, detail }, payer } = refused;
+    let payer = payer.map(|payer| payer.to_string());
+    VerifyResponse {
+        invalid_message: Some(message(&detail)),
+        ..VerifyResponse::invalid(reason, payer)
+    }
+}
+
+fn unsettled(refused: Refused, transaction: String, network: &str) -> SettleResponse {
+    let Refused { refusal: Refusal { reason, detail }, payer } = refused;
+    let payer = payer.map(|payer| payer.to_string());
+    SettleResponse {
+        error_message: Some(message(&detail)),
+        ..SettleResponse::failed(reason, payer, transaction, network)
+    }
+}
+
+fn message(detail: &str) -> String {
+    detail.chars().take(MESSAGE_LIMIT).collect()
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default()
+}

@@ -1,0 +1,214 @@
+//! The chain's RPC: every question ends within a time, and a revert is told apart from trouble.
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, Bytes, U256, hex};
+use alloy_provider::{DynProvider, Provider, utils::Eip1559Estimation};
+use alloy_rpc_types_eth::{
+    BlockNumberOrTag, Filter, Log, TransactionInput, TransactionReceipt, TransactionRequest,
+};
+use alloy_sol_types::{Revert, SolCall, SolError};
+use alloy_transport::{RpcError as AlloyError, TransportError, TransportResult};
+use tokio::task::JoinSet;
+
+/// Why the chain's RPC gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RpcError {
+    /// Nothing came within this time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The connection failed, or the node answered with an error of its own.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+/// A message that ran and did not succeed.
+#[derive(Debug)]
+pub(crate) struct Reverted {
+    /// In words, as far as the contract or the node gave any.
+    pub(crate) reason: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rpc {
+    provider: DynProvider,
+    timeout: Duration,
+}
+
+impl Rpc {
+    pub(crate) fn new(provider: DynProvider, timeout: Duration) -> Self {
+        Self { provider, timeout }
+    }
+
+    async fn ask<T>(
+        &self,
+        question: impl IntoFuture<Output = TransportResult<T>>,
+    ) -> Result<T, RpcError> {
+        match tokio::time::timeout(self.timeout, question.into_future()).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(RpcError::Timeout(self.timeout)),
+        }
+    }
+
+    pub(crate) async fn chain_id(&self) -> Result<u64, RpcError> {
+        self.ask(self.provider.get_chain_id()).await
+    }
+
+    pub(crate) async fn block_number(&self) -> Result<u64, RpcError> {
+        self.ask(self.provider.get_block_number()).await
+    }
+
+    /// The timestamp of a block, in seconds since 1970; `None` where there is no such block.
+    pub(crate) async fn timestamp(&self, number: u64) -> Result<Option<u64>, RpcError> {
+        let block = self.provider.get_block_by_number(BlockNumberOrTag::Number(number));
+        Ok(self.ask(block).await?.map(|block| block.header.timestamp))
+    }
+
+    pub(crate) async fn balance(&self, account: Address) -> Result<U256, RpcError> {
+        self.ask(self.provider.get_balance(account)).await
+    }
+
+    pub(crate) async fn has_code(&self, address: Address) -> Result<bool, RpcError> {
+        Ok(!self.ask(self.provider.get_code_at(address)).await?.is_empty())
+    }
+
+    pub(crate) async fn fees(&self) -> Result<Eip1559Estimation, RpcError> {
+        self.ask(self.provider.estimate_eip1559_fees()).await
+    }
+
+    /// Transactions of an account that are in blocks, so the nonce of the next.
+    pub(crate) async fn nonce(&self, account: Address) -> Result<u64, RpcError> {
+        self.ask(self.provider.get_transaction_count(account)).await
+    }
+
+    /// The same, with those that wait for a block.
+    pub(crate) async fn pending_nonce(&self, account: Address) -> Result<u64, RpcError> {
+        self.ask(self.provider.get_transaction_count(account).pending()).await
+    }
+
+    pub(crate) async fn send(&self, transaction: &[u8]) -> Result<(), RpcError> {
+        // Its own way to await a receipt is not used: see the sender.
+        self.ask(self.provider.send_raw_transaction(transaction)).await.map(drop)
+    }
+
+    pub(crate) async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, RpcError> {
+        self.ask(self.provider.get_transaction_receipt(hash)).await
+    }
+
+    /// The receipts that there are, asked for at the same time, and whether every question was
+    /// answered.
+    pub(crate) async fn receipts(
+        &self,
+        hashes: impl IntoIterator<Item = B256>,
+    ) -> (Vec<TransactionReceipt>, bool) {
+        let mut questions = JoinSet::new();
+        for hash in hashes {
+            let rpc = self.clone();
+            questions.spawn(async move { rpc.receipt(hash).await });
+        }
+        let (mut receipts, mut answered) = (Vec::with_capacity(questions.len()), true);
+        while let Some(answer) = questions.join_next().await {
+            match answer {
+                Ok(Ok(receipt)) => receipts.extend(receipt),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "no answer about a receipt");
+                    answered = false;
+                }
+                Err(_) => answered = false,
+            }
+        }
+        (receipts, answered)
+    }
+
+    pub(crate) async fn logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcError> {
+        self.ask(self.provider.get_logs(filter)).await
+    }
+
+    /// Reads a contract. The inner error says that it has no such function.
+    pub(crate) async fn view<C: SolCall>(
+        &self,
+        contract: Address,
+        call: &C,
+    ) -> Result<Result<C::Return, Reverted>, RpcError> {
+        let message = TransactionRequest::default()
+            .to(contract)
+            .input(TransactionInput::both(call.abi_encode().into()));
+        let output = match ran(self.ask(self.provider.call(message)).await)? {
+            Ok(output) => output,
+            Err(reverted) => return Ok(Err(reverted)),
+        };
+        Ok(C::abi_decode_returns(&output).map_err(|error| Reverted {
+            reason: format!("not what the function returns: {error}"),
+        }))
+    }
+
+    /// Runs a message with so much gas, changing nothing.
+    pub(crate) async fn simulate(
+        &self,
+        message: Message,
+    ) -> Result<Result<(), Reverted>, RpcError> {
+        Ok(ran(self.ask(self.provider.call(message.request())).await)?.map(drop))
+    }
+
+    /// Runs a message and finds how much gas it needs, at most what it brings.
+    pub(crate) async fn estimate_gas(
+        &self,
+        message: Message,
+    ) -> Result<Result<u64, Reverted>, RpcError> {
+        ran(self.ask(self.provider.estimate_gas(message.request())).await)
+    }
+}
+
+/// A message from an account to a contract.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) from: Address,
+    pub(crate) to: Address,
+    pub(crate) input: Bytes,
+    pub(crate) gas: u64,
+}
+
+impl Message {
+    fn request(self) -> TransactionRequest {
+        TransactionRequest::default()
+            .from(self.from)
+            .to(self.to)
+            .gas_limit(self.gas)
+            // Some nodes know one name of the field only.
+            .input(TransactionInput::both(self.input))
+    }
+}
+
+/// Tells "it ran and failed", which is an answer, from "it was not run".
+fn ran<T>(answer: Result<T, RpcError>) -> Result<Result<T, Reverted>, RpcError> {
+    let error = match answer {
+        Ok(value) => return Ok(Ok(value)),
+        Err(error) => error,
+    };
+    let RpcError::Transport(AlloyError::ErrorResp(payload)) = &error else { return Err(error) };
+    if let Some(data) = payload.as_revert_data() {
+        return Ok(Err(Reverted { reason: revert_reason(&data, &payload.message) }));
+    }
+    // Nodes differ in codes and words for an execution that fails without data.
+    let words = payload.message.to_ascii_lowercase();
+    let failed = payload.code == 3
+        || ["revert", "out of gas", "gas required exceeds", "invalid opcode", "invalid jump"]
+            .iter()
+            .any(|sign| words.contains(sign));
+    if failed {
+        return Ok(Err(Reverted { reason: payload.message.clone().into_owned() }));
+    }
+    Err(error)
+}
+
+fn revert_reason(data: &[u8], otherwise: &str) -> String {
+    match Revert::abi_decode(data) {
+        Ok(revert) => revert.reason,
+        Err(_) if data.is_empty() => otherwise.to_owned(),
+        Err(_) => {
+            let selector: Vec<u8> = data.iter().copied().take(4).collect();
+            format!("error {}", hex::encode_prefixed(selector))
+        }
+    }
+}

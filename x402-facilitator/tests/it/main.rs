@@ -1,0 +1,16 @@
+//! The facilitator against a development chain, in process: one file per behaviour.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
+
+mod books;
+mod build;
+mod common;
+mod faults;
+mod http;
+mod settle;
+mod verify;
