@@ -5,6 +5,7 @@
 
 #![expect(clippy::float_arithmetic, reason = "rates and ratios, no money")]
 
+mod figures;
 mod load;
 
 use std::net::SocketAddr;
@@ -16,11 +17,12 @@ use axum::http::{Request, header};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use examples::shop::Error;
+use figures::{median, report};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use load::{median, report, requests_per_second};
+use load::requests_per_second;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use x402_axum::{Paywall, PaywallBuilder};
@@ -40,21 +42,25 @@ type Requests = Arc<dyn Fn(usize) -> Option<Vec<u8>> + Send + Sync>;
 async fn main() -> Result<(), Error> {
     let facilitator = serve(instant_facilitator()).await?;
     let url = format!("http://{facilitator}");
-    let unchecked = paid_route(
-        settings(&url).leave_signatures_to_the_facilitator().build().await?,
-    )?;
+    let unchecked =
+        paid_route(&settings(&url).leave_signatures_to_the_facilitator().build().await?)?;
     let unchecked = serve(unchecked).await?;
-    let checked = serve(paid_route(settings(&url).build().await?)?).await?;
+    let checked = serve(paid_route(&settings(&url).build().await?)?).await?;
 
     let terms = terms(unchecked).await?;
     let body = serde_json::to_string(&terms)?;
-    let bare = serve(Router::new().route("/", get(move || {
-        let body = body.clone();
-        async move { ([(header::CONTENT_TYPE, "application/json")], body) }
-    })))
+    let bare = serve(Router::new().route(
+        "/",
+        get(move || {
+            let body = body.clone();
+            async move { ([(header::CONTENT_TYPE, "application/json")], body) }
+        }),
+    ))
     .await?;
     let unpaid: Requests = Arc::new(|_| Some(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec()));
-    let ratio = compare(bare, (unchecked, "402"), &|_| Arc::clone(&unpaid), "unpaid 402", "a bare handler").await?;
+    let ratio =
+        compare(bare, (unchecked, "402"), &|_| Arc::clone(&unpaid), "unpaid 402", "a bare handler")
+            .await?;
     report("unpaid 402 / bare handler of equal body size", ratio, ratio >= 0.85, "0.85");
 
     let calls = serve(two_calls(&url, &terms)).await?;
@@ -62,8 +68,20 @@ async fn main() -> Result<(), Error> {
         let terms = terms.clone();
         Arc::new(move |n| with_payment(&unsigned(&terms, round, n).ok()?))
     };
-    let ratio = compare(calls, (unchecked, "200"), &payments, "paid, signature left to the facilitator", "the same two calls").await?;
-    report("paid, signature left to the facilitator / the same two calls", ratio, ratio >= 0.75, "0.75");
+    let ratio = compare(
+        calls,
+        (unchecked, "200"),
+        &payments,
+        "paid, signature left to the facilitator",
+        "the same two calls",
+    )
+    .await?;
+    report(
+        "paid, signature left to the facilitator / the same two calls",
+        ratio,
+        ratio >= 0.75,
+        "0.75",
+    );
 
     let signer = ExactEvmPayer::new(LocalSigner::random()?);
     let mut signed = Vec::new();
@@ -76,8 +94,17 @@ async fn main() -> Result<(), Error> {
         let signed = Arc::clone(&signed);
         Arc::new(move |n| with_payment(signed.get(round * per_round + n)?))
     };
-    let ratio = compare(calls, (checked, "200"), &payments, "paid, signature checked", "the same two calls").await?;
-    println!("paid, signature checked / the same two calls: ratio {ratio:.3} (one recovery more for each request)");
+    let ratio = compare(
+        calls,
+        (checked, "200"),
+        &payments,
+        "paid, signature checked",
+        "the same two calls",
+    )
+    .await?;
+    println!(
+        "paid, signature checked / the same two calls: ratio {ratio:.3} (one recovery more for each request)"
+    );
     Ok(())
 }
 
@@ -104,13 +131,15 @@ async fn compare(
 
 fn settings(facilitator: &str) -> PaywallBuilder<Paywall> {
     Paywall::builder()
-        .network(NETWORK.parse::<x402_types::Network>().unwrap_or(x402_types::Network::BASE_SEPOLIA))
+        .network(
+            NETWORK.parse::<x402_types::Network>().unwrap_or(x402_types::Network::BASE_SEPOLIA),
+        )
         .pay_to("0x209693Bc6afc0C5328bA36FaF03C514EF312287C")
         .facilitator(facilitator)
         .public_url("http://x")
 }
 
-fn paid_route(paywall: Paywall) -> Result<Router, Error> {
+fn paid_route(paywall: &Paywall) -> Result<Router, Error> {
     Ok(Router::new().route("/", get(|| async { CONTENT }).layer(paywall.price("$0.01")?)))
 }
 

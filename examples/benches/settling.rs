@@ -8,22 +8,20 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
-mod load;
+mod figures;
 
 use std::time::{Duration, Instant};
 
 use alloy_provider::RootProvider;
 use common::{Anvil, devnet, mint};
 use examples::shop::Error;
-use load::{median, report};
-use x402_devnet::{DEV_ACCOUNTS, USDC};
+use figures::{median, report};
+use x402_devnet::{DEV_ACCOUNTS, DevAccount, USDC};
 use x402_evm::{ExactEvmPayer, LocalSigner, exact_offer};
 use x402_facilitator::{Chain, EvmFacilitator};
 use x402_types::facilitator::{Facilitator, Request};
 use x402_types::scheme::ClientScheme;
-use x402_types::{
-    Amount, Asset, Network, PaymentPayload, Verbatim, VerifyRequest, Version,
-};
+use x402_types::{Amount, Asset, Network, PaymentPayload, Verbatim, VerifyRequest, Version};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -34,7 +32,10 @@ async fn main() -> Result<(), Error> {
     let provider = anvil.provider().await?;
     mint(&provider, DEV_ACCOUNTS[1].address, 1_000_000).await?;
     let with_blocks = settle(provider, 15).await?;
-    println!("anvil, blocks of one second: {:.0} ms, median of 15", with_blocks.as_secs_f64() * 1e3);
+    println!(
+        "anvil, blocks of one second: {:.0} ms, median of 15",
+        with_blocks.as_secs_f64() * 1e3
+    );
     let ratio = with_blocks.as_secs_f64();
     report("one settlement / one block time", ratio, ratio <= 1.2, "1.2");
     Ok(())
@@ -42,12 +43,13 @@ async fn main() -> Result<(), Error> {
 
 /// The median time of so many settlements, one after the other.
 async fn settle(provider: RootProvider, times: usize) -> Result<Duration, Error> {
-    let signer = |n: usize| LocalSigner::from_bytes(&DEV_ACCOUNTS[n].private_key.0);
-    let chain = Chain::new(Network::BASE_SEPOLIA, provider).signer(signer(0)?);
+    let [settler, agent, seller, ..] = DEV_ACCOUNTS;
+    let signer = |account: DevAccount| LocalSigner::from_bytes(&account.private_key.0);
+    let chain = Chain::new(Network::BASE_SEPOLIA, provider).signer(signer(settler)?);
     let facilitator = EvmFacilitator::builder().chain(chain).build().await?;
-    let payer = ExactEvmPayer::new(signer(1)?);
+    let payer = ExactEvmPayer::new(signer(agent)?);
     let usdc = Asset::find(&Network::BASE_SEPOLIA, &USDC.to_string()).ok_or("no USDC")?;
-    let seller = DEV_ACCOUNTS[2].address.to_string();
+    let seller = seller.address.to_string();
     let offer = Verbatim::new(exact_offer(usdc, Amount::from(1_000_u64), &seller, 300)?)?;
     let mut took = Vec::new();
     for _ in 0..times {

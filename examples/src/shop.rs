@@ -84,9 +84,9 @@ pub async fn open(
         .store(books.clone())
         .build()
         .await?;
-    let price = paywall.price(PRICE)?.with(|price| {
-        price.description("The weather right now").mime_type("application/json")
-    })?;
+    let price = paywall
+        .price(PRICE)?
+        .with(|price| price.description("The weather right now").mime_type("application/json"))?;
     let app = Router::new()
         .route("/weather", get(weather).layer(price))
         .route("/", get(|| async { "The weather costs a cent: GET /weather\n" }));

@@ -4,13 +4,16 @@ mod common;
 
 use std::process::Command;
 
+use alloy_primitives::Address;
 use alloy_primitives::U256;
-use alloy_provider::RootProvider;
-use common::{Anvil, balance, devnet, interop, mint};
+use alloy_provider::{Provider, RootProvider};
+use alloy_rpc_types_eth::TransactionRequest;
+use alloy_sol_types::SolCall;
+use common::{Anvil, devnet, interop, mint};
 use examples::shop::{self, Error, Shop};
 use serde::Deserialize;
 use x402_client::{Payer, ReceiptExt};
-use x402_devnet::{DEV_ACCOUNTS, DevAccount};
+use x402_devnet::{DEV_ACCOUNTS, DevAccount, DevUsdc, USDC};
 use x402_evm::LocalSigner;
 use x402_ledger::{Payments, Status};
 use x402_types::SettleResponse;
@@ -19,8 +22,8 @@ const SETTLER: DevAccount = DEV_ACCOUNTS[0];
 const AGENT: DevAccount = DEV_ACCOUNTS[1];
 const SELLER: DevAccount = DEV_ACCOUNTS[2];
 
-fn signer(account: DevAccount) -> LocalSigner {
-    LocalSigner::from_bytes(&account.private_key.0).unwrap()
+fn signer(account: DevAccount) -> Result<LocalSigner, Error> {
+    Ok(LocalSigner::from_bytes(&account.private_key.0)?)
 }
 
 /// What `buy.mjs` prints.
@@ -49,9 +52,17 @@ async fn buy_with_the_official_client(shop: &Shop) -> Result<Bought, Error> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
+/// What an account holds, in atomic units.
+async fn balance(provider: &RootProvider, of: Address) -> Result<U256, Error> {
+    let call = DevUsdc::balanceOfCall { account: of };
+    let request = TransactionRequest::default().to(USDC).input(call.abi_encode().into());
+    let returned = provider.call(request).await?;
+    Ok(DevUsdc::balanceOfCall::abi_decode_returns(&returned)?)
+}
+
 /// Both clients buy once; the seller has two cents afterwards and two lines in the books.
 async fn both_clients_buy(provider: RootProvider) -> Result<(), Error> {
-    let shop = shop::open(provider.clone(), signer(SETTLER), SELLER.address, 0).await?;
+    let shop = shop::open(provider.clone(), signer(SETTLER)?, SELLER.address, 0).await?;
 
     let bought = buy_with_the_official_client(&shop).await?;
     assert_eq!(bought.status, 200, "{bought:?}");
@@ -62,7 +73,7 @@ async fn both_clients_buy(provider: RootProvider) -> Result<(), Error> {
     assert_eq!(receipt.network, "eip155:84532");
     assert_eq!(balance(&provider, SELLER.address).await?, U256::from(10_000));
 
-    let payer = Payer::builder().signer(signer(AGENT)).build()?;
+    let payer = Payer::builder().signer(signer(AGENT)?).build()?;
     let response = payer.reqwest()?.get(format!("{}/weather", shop.url)).send().await?;
     assert_eq!(response.status(), 200);
     let ours = response.receipt().ok_or("our client read no receipt")?;

@@ -101,9 +101,12 @@ impl Asset {
         KNOWN.iter().find(|asset| asset.network == *network && asset.symbol == symbol)
     }
 
-    /// An amount in words: `$0.01 USDC`. The tokens of the table are pegged to the dollar.
+    /// An amount in words, with two digits after the point at least: `$0.50 USDC`. The tokens of the
+    /// table are pegged to the dollar.
     pub fn in_words(&self, amount: Amount) -> String {
-        format!("${} {}", amount.to_decimal(self.decimals), self.symbol)
+        let decimal = amount.to_decimal(self.decimals);
+        let (whole, fraction) = decimal.split_once('.').unwrap_or((&decimal, ""));
+        format!("${whole}.{fraction:0<2} {}", self.symbol)
     }
 }
 

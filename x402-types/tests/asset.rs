@@ -102,7 +102,7 @@ fn every_address_has_the_shape_of_one() {
 fn a_token_of_ones_own_is_moved_by_eip_3009() {
     let asset = Asset::eip3009(Network::eip155(31337), "TEST", "0x1", "Test", "1", 18);
     assert_eq!(asset.transfer_method, TransferMethod::Eip3009);
-    assert_eq!(asset.in_words(Amount::from(10u64.pow(18))), "$1 TEST");
+    assert_eq!(asset.in_words(Amount::from(10u64.pow(18))), "$1.00 TEST");
 }
 
 #[test]

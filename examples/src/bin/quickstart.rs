@@ -17,7 +17,9 @@ async fn main() -> Result<(), Error> {
     let serve = match std::env::args().nth(1).as_deref() {
         None => false,
         Some("--serve") => true,
-        Some(other) => return Err(format!("unknown argument {other}: there is only --serve").into()),
+        Some(other) => {
+            return Err(format!("unknown argument {other}: there is only --serve").into());
+        }
     };
     let usdc = Asset::default_for(&Network::BASE_SEPOLIA).ok_or("no USDC")?;
     let [settler, agent, seller, ..] = DEV_ACCOUNTS;
@@ -75,7 +77,10 @@ async fn main() -> Result<(), Error> {
         println!("The shop stays open until Ctrl-C. Its price:");
         println!("   curl -i {}/weather", shop.url);
         println!("Buy there from this wallet, which holds {}:", dollars(usdc, after.agent));
-        println!("   X402_PRIVATE_KEY={} cargo run --bin agent -- {}/weather", agent.private_key, shop.url);
+        println!(
+            "   X402_PRIVATE_KEY={} cargo run --bin agent -- {}/weather",
+            agent.private_key, shop.url
+        );
         println!("The chain's JSON-RPC, for a wallet or a script: {}", chain.url());
         tokio::signal::ctrl_c().await?;
     }

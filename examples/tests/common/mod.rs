@@ -13,21 +13,21 @@ use serde_json::json;
 use x402_devnet::{DEV_ACCOUNTS, DevUsdc, Devnet, USDC, runtime_code};
 
 /// The folder with the npm packages.
-pub fn interop() -> PathBuf {
+pub(crate) fn interop() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop")
 }
 
 /// A real node, ended when dropped.
 #[derive(Debug)]
-pub struct Anvil {
+pub(crate) struct Anvil {
     process: Child,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Anvil {
     /// Starts anvil with the token at its address. `arguments` come after those that every test
     /// wants.
-    pub fn start(arguments: &[&str]) -> Result<Self, Error> {
+    pub(crate) fn start(arguments: &[&str]) -> Result<Self, Error> {
         let os = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
         let cpu = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
         let binary = format!("node_modules/@foundry-rs/anvil-{os}-{cpu}/bin/anvil");
@@ -37,9 +37,7 @@ impl Anvil {
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| {
-                format!("{}: {error}. ./test installs it", binary.display())
-            })?;
+            .map_err(|error| format!("{}: {error}. ./test installs it", binary.display()))?;
         let output = process.stdout.take().ok_or("anvil has no output")?;
         let mut lines = BufReader::new(output).lines();
         let url = loop {
@@ -54,7 +52,7 @@ impl Anvil {
     }
 
     /// A provider of this node, with the token in place.
-    pub async fn provider(&self) -> Result<RootProvider, Error> {
+    pub(crate) async fn provider(&self) -> Result<RootProvider, Error> {
         let provider = RootProvider::new_http(self.url.parse()?);
         let code = json!([USDC, runtime_code()]);
         provider.raw_request::<_, ()>("anvil_setCode".into(), code).await?;
@@ -71,7 +69,7 @@ impl Drop for Anvil {
 }
 
 /// Gives an account tokens, by a transaction of the last development account.
-pub async fn mint(provider: &RootProvider, to: Address, units: u64) -> Result<(), Error> {
+pub(crate) async fn mint(provider: &RootProvider, to: Address, units: u64) -> Result<(), Error> {
     let call = DevUsdc::mintCall { to, amount: U256::from(units) };
     let transaction = TransactionRequest::default()
         .from(DEV_ACCOUNTS[9].address)
@@ -85,16 +83,8 @@ pub async fn mint(provider: &RootProvider, to: Address, units: u64) -> Result<()
     Ok(())
 }
 
-/// What an account holds, in atomic units.
-pub async fn balance(provider: &RootProvider, of: Address) -> Result<U256, Error> {
-    let call = DevUsdc::balanceOfCall { account: of };
-    let request = TransactionRequest::default().to(USDC).input(call.abi_encode().into());
-    let returned = provider.call(request).await?;
-    Ok(DevUsdc::balanceOfCall::abi_decode_returns(&returned)?)
-}
-
 /// The chain of this process, with tokens for its second account.
-pub fn devnet() -> Result<Devnet, Error> {
+pub(crate) fn devnet() -> Result<Devnet, Error> {
     let devnet = Devnet::new();
     devnet.mint(DEV_ACCOUNTS[1].address, U256::from(1_000_000))?;
     Ok(devnet)
