@@ -4,6 +4,8 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::Eip712Domain;
 use x402_types::Asset;
 
+use crate::text;
+
 /// The EIP-712 domain of a token: what binds a signature to one contract on one chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
@@ -24,7 +26,7 @@ impl Domain {
             name: asset.name.clone(),
             version: asset.version.clone(),
             chain_id: asset.network.chain_id()?,
-            verifying_contract: asset.address.parse().ok()?,
+            verifying_contract: text::address(&asset.address)?,
         })
     }
 

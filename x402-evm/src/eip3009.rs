@@ -1,7 +1,7 @@
 //! EIP-3009 `transferWithAuthorization`: the message that a payer signs, and the calls that a
 //! facilitator makes with it.
 
-use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolStruct, sol};
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,8 @@ sol! {
         bytes32 nonce;
     }
 
+    // Without `Debug`: a call holds a signature.
     /// The calls of a token that concern a payment.
-    #[sol(extra_derives(Debug))]
     interface Token {
         /// Moves money on a signature given as v, r, s.
         function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external;
@@ -50,10 +50,10 @@ sol! {
 #[serde(rename_all = "camelCase")]
 pub struct Authorization {
     /// Who pays.
-    #[serde(with = "checksummed")]
+    #[serde(with = "crate::text::checksummed")]
     pub from: Address,
     /// Who is paid.
-    #[serde(with = "checksummed")]
+    #[serde(with = "crate::text::checksummed")]
     pub to: Address,
     /// How much, in atomic units.
     pub value: x402_types::Amount,
@@ -62,7 +62,7 @@ pub struct Authorization {
     /// The second since 1970 before which it settles.
     pub valid_before: x402_types::Amount,
     /// Used once per payer.
-    #[serde(with = "word")]
+    #[serde(with = "crate::text::word")]
     pub nonce: B256,
 }
 
@@ -125,39 +125,4 @@ impl Authorization {
 
 fn saturating(number: U256) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// An address as text: written with the checksum, read in any case.
-mod checksummed {
-    use alloy_primitives::Address;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(address: &Address, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(address)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Address, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(d)?;
-        crate::exact::address(&text)
-            .ok_or_else(|| D::Error::custom("an address is 0x and 40 hexadecimal digits"))
-    }
-}
-
-/// 32 bytes as text.
-mod word {
-    use alloy_primitives::B256;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(word: &B256, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(word)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<B256, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(d)?;
-        let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 64);
-        digits
-            .and_then(|digits| super::hex::decode(digits).ok())
-            .and_then(|bytes| B256::try_from(bytes.as_slice()).ok())
-            .ok_or_else(|| D::Error::custom("a nonce is 0x and 64 hexadecimal digits"))
-    }
 }

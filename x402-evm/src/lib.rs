@@ -5,6 +5,7 @@ pub mod eip3009;
 mod exact;
 mod signature;
 mod signer;
+mod text;
 
 pub use domain::Domain;
 pub use exact::{EXACT, ExactEvm, ExactEvmPayer, ExactPayload, ExactTerms, Verified, exact_offer};

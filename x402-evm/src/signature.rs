@@ -4,6 +4,8 @@ use std::str::FromStr;
 use alloy_primitives::{Address, B256, keccak256};
 use k256::ecdsa::{RecoveryId, Signature as EcdsaSignature, VerifyingKey};
 
+use crate::text;
+
 /// A signature of an EVM account over a digest: r, s and v, 65 bytes, with s in the lower half.
 ///
 /// On the wire `0x` and 130 hexadecimal digits. `Debug` does not print it: whoever holds the
@@ -106,11 +108,7 @@ impl FromStr for Signature {
     type Err = SignatureError;
 
     fn from_str(text: &str) -> Result<Self, SignatureError> {
-        let digits = text.strip_prefix("0x").ok_or(SignatureError::Format)?;
-        let mut bytes = [0; 65];
-        alloy_primitives::hex::decode_to_slice(digits, &mut bytes)
-            .map_err(|_| SignatureError::Format)?;
-        Self::from_bytes(&bytes)
+        Self::from_bytes(&text::bytes(text).ok_or(SignatureError::Format)?)
     }
 }
 

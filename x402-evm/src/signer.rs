@@ -1,9 +1,10 @@
+use std::env::VarError;
 use std::fmt;
 
 use alloy_primitives::{Address, B256, hex};
 use k256::ecdsa::SigningKey;
 use serde_json::json;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::eip3009::Authorization;
 use crate::signature::address_of;
@@ -88,13 +89,13 @@ pub enum SignerError {
     /// Not a private key.
     #[error("a private key is 32 bytes in hexadecimal, not zero and below the curve's order")]
     InvalidKey,
-    /// The environment variable is not there, or not Unicode.
+    /// The environment variable is not there.
     #[error("the environment variable {name} holds no private key")]
     Environment {
         /// Its name.
         name: String,
         /// What is wrong with it.
-        source: std::env::VarError,
+        source: VarError,
     },
     /// The operating system gave no randomness.
     #[error("no randomness: {0}")]
@@ -129,6 +130,9 @@ impl LocalSigner {
     pub fn from_hex(digits: &str) -> Result<Self, SignerError> {
         let digits = digits.trim();
         let digits = digits.strip_prefix("0x").unwrap_or(digits);
+        if digits.len() != 64 {
+            return Err(SignerError::InvalidKey);
+        }
         let mut bytes = Zeroizing::new([0; 32]);
         hex::decode_to_slice(digits, bytes.as_mut()).map_err(|_| SignerError::InvalidKey)?;
         Self::from_bytes(&bytes)
@@ -140,10 +144,15 @@ impl LocalSigner {
     /// [`SignerError::Environment`] where it is not set, [`SignerError::InvalidKey`] where it holds
     /// something else.
     pub fn from_env(name: &str) -> Result<Self, SignerError> {
-        let value = std::env::var(name)
-            .map(Zeroizing::new)
-            .map_err(|source| SignerError::Environment { name: name.to_owned(), source })?;
-        Self::from_hex(&value)
+        match std::env::var(name).map(Zeroizing::new) {
+            Ok(value) => Self::from_hex(&value),
+            // This error shows what the variable holds, and goes no further.
+            Err(VarError::NotUnicode(value)) => {
+                drop(Zeroizing::new(value.into_encoded_bytes()));
+                Err(SignerError::InvalidKey)
+            }
+            Err(source) => Err(SignerError::Environment { name: name.to_owned(), source }),
+        }
     }
 
     /// A signer of a new key.
@@ -184,6 +193,9 @@ impl Signer for LocalSigner {
         Ok(self.sign_digest_unseen(data.signing_hash()))
     }
 }
+
+// `SigningKey` erases itself, and there is nothing else to erase.
+impl ZeroizeOnDrop for LocalSigner {}
 
 impl fmt::Debug for LocalSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -184,8 +184,8 @@ impl ErrorReason {
                 &Self::InvalidExactEvmRecipientMismatch
             }
             Self::InvalidExactEvmPayloadAuthorizationValue
-            | Self::InvalidExactEvmPayloadAuthorizationValueMismatch => {
-                &Self::InvalidExactEvmAuthorizationValue
+            | Self::InvalidExactEvmAuthorizationValue => {
+                &Self::InvalidExactEvmPayloadAuthorizationValueMismatch
             }
             Self::InvalidNetwork => &Self::InvalidExactEvmNetworkMismatch,
             Self::InvalidScheme => &Self::InvalidExactEvmScheme,

@@ -8,12 +8,12 @@ mod terms;
 pub use payer::ExactEvmPayer;
 pub use terms::{ExactEvm, ExactTerms, Verified};
 
-use alloy_primitives::{Address, hex};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use x402_types::scheme::Refusal;
 use x402_types::{Amount, Asset, ErrorReason, PaymentRequirements, RawObject, TransferMethod};
 
 use crate::eip3009::Authorization;
+use crate::text;
 
 /// The scheme's name on the wire.
 pub const EXACT: &str = "exact";
@@ -25,6 +25,7 @@ pub struct ExactPayload {
     /// reason.
     pub signature: String,
     /// What was signed.
+    #[serde(deserialize_with = "from_object")]
     pub authorization: Authorization,
 }
 
@@ -54,7 +55,8 @@ pub(crate) struct ExactExtra {
 /// default and some deployed clients echo just those two.
 ///
 /// # Errors
-/// [`Refusal`] where the asset moves in another way, or an address is none.
+/// [`Refusal`] where the asset moves in another way, or an address is none: one in mixed case whose
+/// checksum is wrong has a digit mistyped, and what is paid to it is lost.
 pub fn exact_offer(
     asset: &Asset,
     amount: Amount,
@@ -85,13 +87,19 @@ pub fn exact_offer(
         extra: Some(extra),
     };
     ExactTerms::new(&offer)?;
+    for (field, address) in [("payTo", &offer.pay_to), ("asset", &offer.asset)] {
+        if !text::is_checksummed(address) {
+            return Err(Refusal::new(
+                ErrorReason::InvalidPaymentRequirements,
+                format!("the checksum of {field} is wrong, a digit may be mistyped: {address}"),
+            ));
+        }
+    }
     Ok(offer)
 }
 
-/// Reads an address in any case; the checksum, which many counterparts drop, is not insisted on.
-pub(crate) fn address(text: &str) -> Option<Address> {
-    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40)?;
-    let mut bytes = [0; 20];
-    hex::decode_to_slice(digits, &mut bytes).ok()?;
-    Some(Address::from(bytes))
+/// Reads the authorization from an object only. `serde` would also take a list of its fields, which
+/// no counterpart does: it would be sound here and unsound where it is settled.
+fn from_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Authorization, D::Error> {
+    RawObject::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }

@@ -1,6 +1,8 @@
 use alloy_primitives::B256;
 use x402_types::scheme::{CheckedPayment, ClientScheme, Draft, Refusal, Signing};
-use x402_types::{Amount, Asset, ErrorReason, Network, PaymentRequirements, RawObject};
+use x402_types::{
+    Amount, Asset, ErrorReason, Network, PaymentRequirements, RawObject, TransferMethod,
+};
 
 use super::{EXACT, ExactPayload, ExactTerms, terms::checked};
 use crate::eip3009::Authorization;
@@ -23,8 +25,14 @@ impl<S: Signer> ExactEvmPayer<S> {
 
     fn terms(&self, offer: &PaymentRequirements) -> Result<ExactTerms, Refusal> {
         let terms = ExactTerms::new(offer)?;
-        let known = Asset::find(&offer.network, &offer.asset).and_then(Domain::of);
-        if known.is_some_and(|domain| domain != *terms.domain()) {
+        let Some(known) = Asset::find(&offer.network, &offer.asset) else { return Ok(terms) };
+        if known.transfer_method != TransferMethod::Eip3009 {
+            return Err(Refusal::new(
+                ErrorReason::UnsupportedPayloadType,
+                format!("{} on {} cannot be paid by EIP-3009", known.symbol, known.network),
+            ));
+        }
+        if Domain::of(known).as_ref() != Some(terms.domain()) {
             return Err(Refusal::new(
                 ErrorReason::InvalidExactEvmMissingEip712Domain,
                 "the offer's name or version is not that of the token it names",

@@ -1,9 +1,15 @@
-use alloy_primitives::{Address, B256};
-use x402_types::scheme::{Check, CheckedPayment, Refusal, ServerScheme, Terms};
-use x402_types::{Amount, ErrorReason, Network, PaymentRequirements, RawObject, TransferMethod};
+use std::collections::BTreeMap;
 
-use super::{EXACT, ExactExtra, ExactPayload, address};
+use alloy_primitives::{Address, B256};
+use serde::de::IgnoredAny;
+use x402_types::scheme::{Check, CheckedPayment, Refusal, ServerScheme, Terms};
+use x402_types::{
+    Amount, ErrorReason, JsonError, Network, PaymentRequirements, RawObject, TransferMethod,
+};
+
+use super::{EXACT, ExactExtra, ExactPayload};
 use crate::eip3009::Authorization;
+use crate::text::{address, excerpt};
 use crate::{Domain, Signature};
 
 /// Seconds before its end at which a payment counts as expired: settling takes a block or two.
@@ -56,7 +62,7 @@ impl ExactTerms {
         if offer.scheme != EXACT {
             return unsound(
                 ErrorReason::InvalidExactEvmScheme,
-                format!("the scheme is {:?}, not \"exact\"", offer.scheme),
+                format!("the scheme is {:?}, not \"exact\"", excerpt(&offer.scheme)),
             );
         }
         let Some(chain_id) = offer.network.chain_id() else {
@@ -75,7 +81,7 @@ impl ExactTerms {
         if TransferMethod::from_wire(method) != Some(TransferMethod::Eip3009) {
             return unsound(
                 ErrorReason::UnsupportedPayloadType,
-                format!("assetTransferMethod {method:?} is not supported"),
+                format!("assetTransferMethod {:?} is not supported", excerpt(method)),
             );
         }
         let (Some(name), Some(version)) = (extra.name, extra.version) else {
@@ -88,10 +94,7 @@ impl ExactTerms {
             address(text).ok_or_else(|| {
                 Refusal::new(
                     ErrorReason::InvalidPaymentRequirements,
-                    format!(
-                        "{what} is not an address: {:?}",
-                        text.chars().take(64).collect::<String>()
-                    ),
+                    format!("{what} is not an address: {:?}", excerpt(text)),
                 )
             })
         };
@@ -140,22 +143,18 @@ impl ExactTerms {
     /// [`ErrorReason::UnsupportedPayloadType`] where it is Permit2's, otherwise
     /// [`ErrorReason::InvalidPayload`].
     pub fn read(payload: &RawObject) -> Result<ExactPayload, Refusal> {
-        payload.parse().map_err(|error| {
-            #[derive(serde::Deserialize)]
-            #[serde(rename_all = "camelCase")]
-            struct Other {
-                #[serde(rename = "permit2Authorization")]
-                _permit2: serde::de::IgnoredAny,
-            }
-            if payload.parse::<Other>().is_ok() {
-                Refusal::new(
-                    ErrorReason::UnsupportedPayloadType,
-                    "the payment is by Permit2, the offer by EIP-3009",
-                )
-            } else {
-                Refusal::new(ErrorReason::InvalidPayload, format!("payload: {error}"))
-            }
-        })
+        let invalid = |error: JsonError| {
+            Refusal::new(ErrorReason::InvalidPayload, format!("payload: {error}"))
+        };
+        // Counterparts take a payload that has this key for Permit2's, whatever else it has.
+        let keys: BTreeMap<String, IgnoredAny> = payload.parse().map_err(invalid)?;
+        if keys.contains_key("permit2Authorization") {
+            return Err(Refusal::new(
+                ErrorReason::UnsupportedPayloadType,
+                "the payment is by Permit2, the offer by EIP-3009",
+            ));
+        }
+        payload.parse().map_err(invalid)
     }
 
     /// Everything but the signature: payee, window, amount. Costs nothing.
@@ -186,7 +185,7 @@ impl ExactTerms {
         }
         if authorization.value != self.amount {
             return refused(
-                ErrorReason::InvalidExactEvmAuthorizationValue,
+                ErrorReason::InvalidExactEvmPayloadAuthorizationValueMismatch,
                 format!("the authorization is over {}, not {}", authorization.value, self.amount),
             );
         }
