@@ -44,8 +44,8 @@ fn both_spellings_of_a_fault_stay_apart_on_the_wire_and_mean_the_same() {
         ("invalid_exact_evm_payload_signature", "invalid_exact_evm_signature"),
         ("invalid_exact_evm_payload_recipient_mismatch", "invalid_exact_evm_recipient_mismatch"),
         (
-            "invalid_exact_evm_payload_authorization_value_mismatch",
             "invalid_exact_evm_authorization_value",
+            "invalid_exact_evm_payload_authorization_value_mismatch",
         ),
         ("invalid_network", "invalid_exact_evm_network_mismatch"),
         ("invalid_scheme", "invalid_exact_evm_scheme"),
