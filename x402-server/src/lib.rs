@@ -2,6 +2,7 @@
 
 mod engine;
 pub mod facilitator;
+mod foreign;
 #[cfg(feature = "tower")]
 pub mod layer;
 mod paywall;

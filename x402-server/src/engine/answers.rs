@@ -24,6 +24,7 @@ use x402_types::{ErrorReason, Fault, JsonError, SettleResponse, encode};
 
 use super::challenge::Challenge;
 use super::reply::Reply;
+use crate::foreign::excerpt;
 
 /// Seconds after which a client may ask again for a payment whose outcome is not known yet.
 const RETRY_AFTER: &str = "5";
@@ -123,13 +124,15 @@ fn internal() -> Reply {
 /// A payment that was found wanting, by us or by the facilitator.
 fn refused(reason: &ErrorReason, challenge: &Challenge, url: &str) -> Result<Reply, JsonError> {
     Ok(match reason.fault() {
-        Fault::Payer => challenge.refused(url, &printable(reason.as_str()))?,
+        Fault::Payer => challenge.refused(url, &excerpt(reason.as_str(), REASON_LIMIT))?,
         Fault::Malformed => {
-            Reply::error(400, &printable(reason.as_str()), "The payment is malformed.")
+            Reply::error(400, &excerpt(reason.as_str(), REASON_LIMIT), "The payment is malformed.")
         }
-        Fault::Replay => {
-            Reply::error(409, &printable(reason.as_str()), "The payment has been used before.")
-        }
+        Fault::Replay => Reply::error(
+            409,
+            &excerpt(reason.as_str(), REASON_LIMIT),
+            "The payment has been used before.",
+        ),
         Fault::Seller => internal(),
         Fault::Facilitator => Why::FacilitatorFailed.try_reply(challenge, url)?,
         Fault::Unsettled => Why::SettlementUnknown.try_reply(challenge, url)?,
@@ -158,9 +161,4 @@ fn taken(state: &ClaimState) -> Reply {
             Reply::error(409, "payment_already_used", "The payment has been used before.")
         }
     }
-}
-
-/// A foreign word, fit to be passed on.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(REASON_LIMIT).collect()
 }

@@ -1,13 +1,18 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use x402_ledger::{ClaimState, PaymentKey, StoreError};
+use tokio::task::JoinHandle;
+use x402_ledger::{ClaimState, Claimed, PaymentKey};
 use x402_types::SettleResponse;
 
+use super::answers::Why;
 use super::gate::Shared;
 
 /// A hold on a claimed payment. Dropped, it gives the payment back: to be used again where nothing
 /// was settled, to be served where it was.
+///
+/// Claims are taken and given back in tasks of their own. A store that is asked over a network may
+/// have done what a dropped caller never heard of; done once more, it would be done to another's.
 #[derive(Debug)]
 pub(crate) struct Hold {
     shared: Arc<Shared>,
@@ -18,7 +23,30 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    /// The hold on a payment that was claimed just now.
+    /// Claims a payment. Where the caller is dropped meanwhile, so is the hold.
+    pub(crate) async fn claim(
+        shared: Arc<Shared>,
+        key: PaymentKey,
+        purchase: String,
+        expires: u64,
+        now: u64,
+    ) -> Result<Self, Why> {
+        let claiming = tokio::spawn(async move {
+            match shared.claims.claim(&key, &purchase, expires, now).await {
+                Ok(Claimed::Fresh) => Ok(Self::new(shared, key, None)),
+                Ok(Claimed::Owed(receipt)) => Ok(Self::new(shared, key, Some(receipt))),
+                Ok(Claimed::Taken(state)) => Err(Why::Taken(state)),
+                Err(error) => {
+                    tracing::error!(%error, "the claim store cannot be used; nothing is served");
+                    Err(Why::StoreFailed)
+                }
+            }
+        });
+        // It panicked, or the runtime is shutting down.
+        claiming.await.unwrap_or(Err(Why::StoreFailed))
+    }
+
+    /// The hold on a payment that is claimed already.
     pub(crate) fn new(shared: Arc<Shared>, key: PaymentKey, paid: Option<SettleResponse>) -> Self {
         Self { shared, key, paid, armed: true }
     }
@@ -32,50 +60,48 @@ impl Hold {
         self.paid.as_ref()
     }
 
-    /// Gives the payment back now.
-    pub(crate) async fn give_back(mut self) -> Result<(), StoreError> {
-        let given = give_back(&self.shared, &self.key, self.paid.clone()).await;
-        self.armed = false;
-        given
+    /// Gives the payment back, and waits until that is done.
+    pub(crate) async fn give_back(mut self) {
+        if let Some(giving) = self.start_giving_back() {
+            // What went wrong has been said.
+            let _ = giving.await;
+        }
     }
 
     /// The payment was settled and served: it is used up.
-    pub(crate) async fn use_up(mut self, receipt: SettleResponse) -> Result<(), StoreError> {
-        let used = self.shared.claims.advance(&self.key, ClaimState::Used(receipt)).await;
+    pub(crate) async fn use_up(mut self, receipt: SettleResponse) {
+        if let Err(error) = self.shared.claims.advance(&self.key, ClaimState::Used(receipt)).await {
+            tracing::error!(%error, payment = %self.key, "a used claim was not written down");
+        }
         self.armed = false;
-        used
     }
 
     /// Someone else has seen to the payment's state.
     pub(crate) fn forget(mut self) {
         self.armed = false;
     }
-}
 
-async fn give_back(
-    shared: &Shared,
-    key: &PaymentKey,
-    paid: Option<SettleResponse>,
-) -> Result<(), StoreError> {
-    match paid {
-        None => shared.claims.release(key).await,
-        Some(receipt) => shared.claims.advance(key, ClaimState::Owed(receipt)).await,
+    fn start_giving_back(&mut self) -> Option<JoinHandle<()>> {
+        if !std::mem::take(&mut self.armed) {
+            return None;
+        }
+        let (shared, key, paid) = (Arc::clone(&self.shared), self.key.clone(), self.paid.take());
+        // Without a runtime the claim stays until the payment's end: nobody is charged for it.
+        let runtime = Handle::try_current().ok()?;
+        Some(runtime.spawn(async move {
+            let given = match paid {
+                None => shared.claims.release(&key).await,
+                Some(receipt) => shared.claims.advance(&key, ClaimState::Owed(receipt)).await,
+            };
+            if let Err(error) = given {
+                tracing::error!(%error, payment = %key, "a claim could not be given back");
+            }
+        }))
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        let (shared, key, paid) = (Arc::clone(&self.shared), self.key.clone(), self.paid.take());
-        // Without a runtime the claim stays until the payment's end: nobody is charged for it.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = give_back(&shared, &key, paid).await {
-                    tracing::warn!(%error, payment = %key, "a claim could not be given back");
-                }
-            });
-        }
+        drop(self.start_giving_back());
     }
 }

@@ -3,12 +3,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::task::TaskTracker;
+use x402_ledger::PaymentKey;
 use x402_ledger::dynamic::{DynClaims, DynPayments};
-use x402_ledger::{Claimed, PaymentKey};
 use x402_types::facilitator::{Facilitator, Request};
-use x402_types::scheme::{Check, CheckedPayment, Terms};
+use x402_types::scheme::{Check, CheckedPayment, Refusal, Terms};
 use x402_types::{
-    Asset, Fault, JsonError, PaymentFlow, PaymentRequirements, ResourceInfo, Verbatim,
+    Asset, ErrorReason, Fault, JsonError, PaymentFlow, PaymentRequirements, ResourceInfo, Verbatim,
 };
 
 use super::answers::Why;
@@ -19,6 +19,7 @@ use super::reply::Reply;
 use super::sent::{Sent, Speaks, Unreadable};
 use super::settlement::{self, Outcome, Settlement};
 use super::ticket::{Payment, Ticket};
+use crate::foreign::excerpt;
 
 /// What all routes of a paywall have in common.
 pub(crate) struct Shared {
@@ -75,7 +76,8 @@ struct Inner {
 #[derive(Debug)]
 #[must_use]
 pub enum Admission {
-    /// Serve it: it costs nothing.
+    /// Serve it: it costs nothing. It is `OPTIONS`, a question about the resource: answer it
+    /// without a body, or a handler of every method gives its content away.
     Free,
     /// Answer this in the handler's stead.
     Reject(Reply),
@@ -85,6 +87,9 @@ pub enum Admission {
 
 /// An address longer than this is told without its query.
 const URL_LIMIT: usize = 2048;
+/// Seconds after a payment's end during which it may still be owed: what was settled at the last
+/// moment is served, and not asked to be paid again.
+const GRACE: u64 = 300;
 
 impl Gate {
     pub(crate) fn new(
@@ -219,13 +224,15 @@ impl Paid {
             return Err(Why::OtherResource);
         }
         let now = seconds_since_1970();
-        let checked = offer.terms.check(sent.payload(), now, shared.rules.check).map_err(|refusal| {
-            tracing::debug!(reason = %refusal.reason, detail = refusal.detail, "payment refused");
-            match refusal.reason.fault() {
-                Fault::Malformed => Why::Malformed(refusal.detail),
-                _ => Why::Refused(refusal.reason),
-            }
-        })?;
+        let check = |at| offer.terms.check(sent.payload(), at, shared.rules.check);
+        let (checked, lapsed) = match check(now) {
+            Ok(checked) => (checked, None),
+            Err(refusal) if has_ended(&refusal) => match check(now.saturating_sub(GRACE)) {
+                Ok(checked) => (checked, Some(refusal)),
+                Err(_) => return Err(why_not(refusal)),
+            },
+            Err(refusal) => return Err(why_not(refusal)),
+        };
         let response_header = sent.response_header();
         let requirements = &offer.requirements;
         let CheckedPayment { payer, nonce, amount, valid_before } = checked;
@@ -240,25 +247,22 @@ impl Paid {
             receipt: None,
         };
 
-        let claimed = shared.claims.claim(&key, &purchase, valid_before, now).await;
-        let hold = match claimed {
-            Ok(Claimed::Fresh) => Hold::new(Arc::clone(&shared), key, None),
-            Ok(Claimed::Owed(receipt)) => Hold::new(Arc::clone(&shared), key, Some(receipt)),
-            Ok(Claimed::Taken(state)) => return Err(Why::Taken(state)),
-            Err(error) => {
-                tracing::error!(%error, "the claim store cannot be used; nothing is served");
-                return Err(Why::StoreFailed);
-            }
-        };
+        let forgotten = valid_before.saturating_add(GRACE);
+        let hold = Hold::claim(Arc::clone(&shared), key, purchase.clone(), forgotten, now).await?;
         if let Some(receipt) = hold.paid() {
             let payment = Payment { receipt: Some(receipt.clone()), ..payment };
             return Ok(Ticket::new(gate, payment, hold, None, url, response_header));
         }
+        if let Some(refusal) = lapsed {
+            hold.give_back().await;
+            return Err(why_not(refusal));
+        }
 
         let request = sent.into_request(offer, &url).ok_or(Why::Internal)?;
         let upfront = inner.flow == PaymentFlow::Upfront;
-        if !upfront {
-            verify(&shared, &request, &payment).await?;
+        if !upfront && let Err(why) = verify(&shared, &request, &payment).await {
+            hold.give_back().await;
+            return Err(why);
         }
         let settlement = Settlement {
             request,
@@ -284,6 +288,23 @@ impl Paid {
     }
 }
 
+/// Whether time is all that is wrong with a payment.
+fn has_ended(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.reason,
+        ErrorReason::InvalidExactEvmPayloadAuthorizationValidBefore
+            | ErrorReason::Permit2DeadlineExpired
+    )
+}
+
+fn why_not(refusal: Refusal) -> Why {
+    tracing::debug!(reason = %refusal.reason, detail = refusal.detail, "payment refused");
+    match refusal.reason.fault() {
+        Fault::Malformed => Why::Malformed(refusal.detail),
+        _ => Why::Refused(refusal.reason),
+    }
+}
+
 /// Asks the facilitator, and believes it only as far as it agrees with what we have read ourselves.
 async fn verify(shared: &Shared, request: &Request, payment: &Payment) -> Result<(), Why> {
     let asked = shared.facilitator.verify(request);
@@ -300,7 +321,14 @@ async fn verify(shared: &Shared, request: &Request, payment: &Payment) -> Result
     };
     if !response.is_valid {
         let Some(reason) = response.invalid_reason else { return Err(Why::FacilitatorFailed) };
-        tracing::info!(%reason, message = response.invalid_message, "the facilitator refused");
+        let message = response.invalid_message.map(|message| excerpt(&message, 256));
+        let said = excerpt(reason.as_str(), 128);
+        match reason.fault() {
+            Fault::Seller => {
+                tracing::error!(reason = said, message, "the facilitator refused our own terms");
+            }
+            _ => tracing::info!(reason = said, message, "the facilitator refused"),
+        }
         return Err(Why::Refused(reason));
     }
     match &response.payer {

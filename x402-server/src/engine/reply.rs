@@ -14,7 +14,7 @@ pub struct Reply {
 }
 
 /// The request headers on which an answer depends, for caches.
-pub(crate) const VARY_ON: &str = "payment-signature, x-payment";
+pub(crate) const VARY_ON: &str = "payment-signature, x-payment-signature, x-payment";
 
 impl Reply {
     /// An answer with a JSON body that no cache keeps.

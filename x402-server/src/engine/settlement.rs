@@ -1,16 +1,20 @@
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use x402_ledger::{ClaimState, Payment as Line, PaymentKey, Status};
-use x402_types::facilitator::Request;
+use x402_types::facilitator::{Answer, FacilitatorError, Request};
 use x402_types::{ErrorReason, Fault, SettleResponse};
 
 use super::answers::Why;
 use super::claim::Hold;
 use super::gate::{Shared, seconds_since_1970};
 use super::ticket::Payment;
+use crate::foreign::excerpt;
 
 /// What is to be settled.
 #[derive(Debug)]
@@ -44,6 +48,10 @@ enum Call {
 
 /// Seconds after a payment's end during which its outcome is still asked for.
 const AFTERMATH: u64 = 120;
+/// Seconds after which an outcome is given up, however far off the end that the payer chose is.
+const LONGEST_WATCH: u64 = 24 * 60 * 60;
+/// Bytes of a transaction's name.
+const TRANSACTION_LIMIT: usize = 256;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -71,14 +79,20 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Settlement) -> Outcome
     let key = hold.key().clone();
     if let Err(error) = shared.payments.record(&line(&key, &settlement)).await {
         tracing::error!(%error, "the ledger cannot be written; nothing is settled");
+        hold.give_back().await;
         return Outcome::Not(Why::StoreFailed);
     }
     // From here on money may move, and a mere drop must not give the claim back.
     hold.forget();
     let mut call = call(&shared, &settlement).await;
-    if let Call::Pending { .. } = call {
-        // Facilitators take up a pending settlement where they left it.
-        call = self::call(&shared, &settlement).await;
+    if let Call::Pending { transaction } = call {
+        // Facilitators take up a pending settlement where they left it. What is on its way stays
+        // so, whatever else is said of it, but for the failure of that very transaction.
+        call = match self::call(&shared, &settlement).await {
+            again @ (Call::Settled(_) | Call::Pending { .. }) => again,
+            Call::Failed(response) if response.transaction == transaction => Call::Failed(response),
+            _ => Call::Pending { transaction },
+        };
     }
     match call {
         Call::Settled(receipt) => {
@@ -89,10 +103,11 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Settlement) -> Outcome
         Call::Failed(response) => {
             let reason = response.error_reason.clone();
             let reason = reason.unwrap_or(ErrorReason::UnexpectedSettleError);
-            let message = response.error_message.as_deref();
-            tracing::warn!(%reason, message, payment = %key, "settlement failed");
+            let message = response.error_message.as_ref().map(|message| excerpt(message, 256));
+            let said = excerpt(reason.as_str(), 128);
+            tracing::warn!(reason = said, message, payment = %key, "settlement failed");
             let transaction = Some(response.transaction.clone()).filter(|hash| !hash.is_empty());
-            write(&shared, &key, Status::Failed(reason.to_string()), transaction).await;
+            write(&shared, &key, Status::Failed(said), transaction).await;
             free(&shared, &key).await;
             let header = settlement.response_header;
             Outcome::Not(Why::SettlementFailed { reason, response: Box::new(response), header })
@@ -128,7 +143,9 @@ async fn reconcile(shared: Arc<Shared>, key: PaymentKey, settlement: Settlement)
 /// owed, because the request that carried it was not served.
 async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Settlement) {
     let mut pause = FIRST_PAUSE;
-    while seconds_since_1970() < settlement.valid_before.saturating_add(AFTERMATH) {
+    let longest = seconds_since_1970().saturating_add(LONGEST_WATCH);
+    let end = settlement.valid_before.saturating_add(AFTERMATH).min(longest);
+    while seconds_since_1970() < end {
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
         match call(&shared, &settlement).await {
@@ -151,7 +168,7 @@ async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Settlemen
 }
 
 async fn call(shared: &Shared, settlement: &Settlement) -> Call {
-    let asked = shared.facilitator.settle(&settlement.request);
+    let asked = caught(shared.facilitator.settle(&settlement.request));
     match timeout(shared.rules.settle_timeout, asked).await {
         Ok(Ok(response)) => judge(response, settlement),
         Ok(Err(error)) if error.is_definite() => {
@@ -169,6 +186,15 @@ async fn call(shared: &Shared, settlement: &Settlement) -> Call {
     }
 }
 
+/// A panic within a facilitator of one's own tells as little of the outcome as a lost answer.
+async fn caught<T>(mut asked: Answer<'_, T>) -> Result<T, FacilitatorError> {
+    poll_fn(move |cx| {
+        catch_unwind(AssertUnwindSafe(|| asked.as_mut().poll(cx)))
+            .unwrap_or_else(|_| Poll::Ready(Err(FacilitatorError::Lost("it panicked".into()))))
+    })
+    .await
+}
+
 /// Believes the facilitator only as far as it agrees with what was asked.
 fn judge(response: SettleResponse, settlement: &Settlement) -> Call {
     let payment = &settlement.payment;
@@ -176,20 +202,31 @@ fn judge(response: SettleResponse, settlement: &Settlement) -> Call {
         let same_payer = response.payer.as_deref().is_none_or(|payer| payment.is_payer(payer));
         let same_network = response.network().is_none_or(|network| network == *payment.network());
         let same_amount = response.amount.is_none_or(|amount| amount == payment.amount);
-        if response.transaction.is_empty() || !same_payer || !same_network || !same_amount {
+        let transaction = 1..=TRANSACTION_LIMIT;
+        let sound = transaction.contains(&response.transaction.len());
+        if !sound || !same_payer || !same_network || !same_amount {
             tracing::error!("the facilitator settled something else than it was asked to");
             return Call::Unknown;
         }
         return Call::Settled(response);
     }
-    match response.error_reason.as_ref().map(ErrorReason::fault) {
-        Some(Fault::Replay) if !settlement.verified => Call::Failed(response),
-        // It was good a moment ago and we hold the claim: who used it may have been ourselves.
-        Some(Fault::Unsettled | Fault::Replay) if response.transaction.is_empty() => Call::Unknown,
-        Some(Fault::Unsettled | Fault::Replay) => {
-            Call::Pending { transaction: response.transaction }
-        }
-        _ => Call::Failed(response),
+    let sent = !response.transaction.is_empty();
+    let in_doubt = match &response.error_reason {
+        // Says that something went wrong, not that nothing was sent.
+        Some(ErrorReason::UnexpectedSettleError) => true,
+        // Nothing that we know to be an end.
+        Some(ErrorReason::Other(_)) | None => sent,
+        Some(reason) => match reason.fault() {
+            Fault::Unsettled => true,
+            // It was good a moment ago and we hold the claim: who used it may have been ourselves.
+            Fault::Replay => settlement.verified,
+            _ => false,
+        },
+    };
+    match (in_doubt, sent) {
+        (false, _) => Call::Failed(response),
+        (true, true) => Call::Pending { transaction: response.transaction },
+        (true, false) => Call::Unknown,
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use x402_types::{Amount, Asset, Network, SettleResponse, encode};
+use x402_types::{Amount, Asset, JsonError, Network, SettleResponse, encode};
 
 use super::answers::Why;
 use super::claim::Hold;
@@ -100,7 +100,8 @@ impl Ticket {
         &self.payment
     }
 
-    /// Says how the handler answered, and settles if that was with 200 to 299.
+    /// Says how the handler answered, and settles if that was with 200 to 299, or with 101: a
+    /// connection that is handed over has been served.
     ///
     /// Ready with the headers to add to the handler's answer, none where nothing was charged. The
     /// handler's answer must not leave before.
@@ -117,7 +118,7 @@ impl Ticket {
         status: u16,
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
         let Self { gate, payment, hold, settlement, url, response_header } = self;
-        let served = (200..300).contains(&status);
+        let served = status == 101 || (200..300).contains(&status);
         let step = match settlement {
             Some(settlement) if served => {
                 Step::Settle(settlement::start(Arc::clone(gate.shared()), hold, settlement))
@@ -135,18 +136,16 @@ impl Ticket {
                 },
                 Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
                 Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
-                    if let Err(error) = hold.give_back().await {
-                        tracing::warn!(%error, "a claim could not be given back");
-                    }
+                    hold.give_back().await;
                     return Ok(Vec::new());
                 }
             };
-            let written =
-                if served { hold.use_up(receipt.clone()).await } else { hold.give_back().await };
-            if let Err(error) = written {
-                tracing::error!(%error, "a settled claim was not written down");
+            if served {
+                hold.use_up(receipt.clone()).await;
+            } else {
+                hold.give_back().await;
             }
-            match encode(&receipt) {
+            match receipt_header(receipt) {
                 Ok(header) => Ok(vec![(response_header, header)]),
                 Err(error) => {
                     tracing::error!(%error, "the receipt does not serialize");
@@ -155,6 +154,19 @@ impl Ticket {
             }
         }
     }
+}
+
+/// Bytes of a receipt's header. Proxies drop answers whose headers are much larger, and this one is
+/// paid for.
+const RECEIPT_LIMIT: usize = 4 * 1024;
+
+/// The receipt as a header. What a facilitator adds to it is told only as far as there is room.
+fn receipt_header(receipt: SettleResponse) -> Result<String, JsonError> {
+    let header = encode(&receipt)?;
+    if header.len() <= RECEIPT_LIMIT {
+        return Ok(header);
+    }
+    encode(&SettleResponse { error_message: None, extensions: None, extra: None, ..receipt })
 }
 
 /// What is left to do when the handler has answered.

@@ -16,6 +16,7 @@ use url::{Host, Url};
 use x402_types::{SettleResponse, SupportedResponse, VerifyResponse, header};
 
 use super::{Answer, Facilitator, FacilitatorError, Request};
+use crate::foreign::excerpt;
 
 /// A facilitator that is asked over HTTP, with connections kept open.
 ///
@@ -249,21 +250,21 @@ fn read_answer<A: ProtocolAnswer>(status: StatusCode, text: &str) -> Result<A, F
     }
     match answer {
         Ok(answer) if status.is_client_error() && answer.is_refusal() => Ok(answer),
+        Ok(_) if status.is_client_error() => {
+            Err(bad_answer(status, "a status that contradicts the body", text))
+        }
         // 408 comes from a proxy that gave up waiting, not from one who refused.
         _ if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
-            Err(FacilitatorError::Refused { status: status.as_u16(), excerpt: excerpt(text) })
+            let excerpt = excerpt(text, EXCERPT);
+            Err(FacilitatorError::Refused { status: status.as_u16(), excerpt })
         }
         _ => Err(bad_answer(status, "not a status of the protocol's", text)),
     }
 }
 
 fn bad_answer(status: StatusCode, wrong: &str, text: &str) -> FacilitatorError {
-    let excerpt = format!("{wrong}: {}", excerpt(text));
+    let excerpt = format!("{}: {}", excerpt(wrong, EXCERPT), excerpt(text, EXCERPT));
     FacilitatorError::BadAnswer { status: status.as_u16(), excerpt }
-}
-
-fn excerpt(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect()
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<Bytes, FacilitatorError> {

@@ -3,9 +3,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body_util::Either;
+use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -61,9 +61,7 @@ where
                 // Polled again after it was ready.
                 None => Poll::Pending,
             },
-            ProjectedState::Free { future } => {
-                Poll::Ready(ready!(future.poll(cx)).map(|response| response.map(Either::Right)))
-            }
+            ProjectedState::Free { future } => Poll::Ready(ready!(future.poll(cx)).map(bodiless)),
             ProjectedState::Paid { future } => future.as_mut().poll(cx),
         }
     }
@@ -98,9 +96,7 @@ where
         let mut answer = service.call(request).await?;
         match ticket.finish(answer.status().as_u16()).await {
             Ok(receipt) => {
-                if !receipt.is_empty() {
-                    keep_from_caches(answer.headers_mut());
-                }
+                keep_from_caches(answer.headers_mut());
                 for (name, value) in receipt {
                     if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
                         answer.headers_mut().insert(HeaderName::from_static(name), value);
@@ -113,15 +109,32 @@ where
     })
 }
 
-/// What one has paid for, no shared cache may give to another.
+/// The answer to what costs nothing, which is a question about the resource and not for it: a
+/// handler of every method must not give its content away.
+fn bodiless<R>(answer: Response<R>) -> Response<Body<R>> {
+    let mut answer = answer.map(|_| Either::Left(Full::default()));
+    answer.headers_mut().remove(CONTENT_LENGTH);
+    answer
+}
+
+/// What one may have for a payment, no shared cache may give to another, be it content or an error.
 fn keep_from_caches(headers: &mut HeaderMap) {
-    let kept = headers.get_all(CACHE_CONTROL).iter().any(|value| {
-        value.to_str().is_ok_and(|text| {
-            text.split(',').any(|word| ["no-store", "private"].contains(&word.trim()))
-        })
-    });
-    if !kept {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    let said = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let directives = said.flat_map(|text| text.split(',')).map(str::trim);
+    let mut kept: Vec<&str> = directives.filter(|word| !word.is_empty() && !shares(word)).collect();
+    if !kept.iter().any(|word| is(word, "no-store") || is(word, "private")) {
+        kept.insert(0, "private");
     }
+    let kept = HeaderValue::from_str(&kept.join(", "));
+    headers.insert(CACHE_CONTROL, kept.unwrap_or(HeaderValue::from_static("private")));
     headers.append(VARY, HeaderValue::from_static(VARY_ON));
+}
+
+fn shares(directive: &str) -> bool {
+    let name = directive.split('=').next().unwrap_or("").trim_end();
+    is(name, "public") || is(name, "s-maxage")
+}
+
+fn is(word: &str, name: &str) -> bool {
+    word.eq_ignore_ascii_case(name)
 }

@@ -2,6 +2,7 @@
 //!
 //! The layer goes on the route that costs something, so there is no list of paths to be matched and
 //! none to be slipped past. The handler's answer is held back, unread, until the payment is settled.
+//! `OPTIONS` is free: it reaches the handler, and its answer leaves without a body.
 //!
 //! ```
 //! # use x402_server::{Paywall, layer::GateLayer};

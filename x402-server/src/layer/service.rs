@@ -48,7 +48,11 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let first_look = self.gate.first_look(&Head::new(&request, self.requested_uri));
         match first_look {
-            FirstLook::Done(Admission::Reject(reply)) => ResponseFuture::rejected(response(reply)),
+            FirstLook::Done(Admission::Reject(reply)) => {
+                // What it has reserved when it was polled ready is for others to use.
+                self.inner = self.inner.clone();
+                ResponseFuture::rejected(response(reply))
+            }
             FirstLook::Done(_) => ResponseFuture::free(self.inner.call(request)),
             FirstLook::Paid(payment) => {
                 // The instance that was polled ready is the one to be called; the clone takes its

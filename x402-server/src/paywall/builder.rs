@@ -63,7 +63,7 @@ pub enum Mistake {
     NoToken(Network),
     /// A token of a network that is not among the paywall's.
     #[error(
-        "the token {symbol} is on {network}, which is not among the networks: add .network({network:?})"
+        "the token {symbol} is on {network}, which is not among the networks: add .network(\"{network}\")"
     )]
     StrayToken {
         /// The token.
@@ -346,7 +346,13 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
                 Ok(_) => {
                     accepted.push(Accepted { asset: Arc::new(asset), pay_to: pay_to.clone() });
                 }
-                Err(refusal) => mistakes.push(Mistake::Offer(refusal)),
+                Err(refusal) => {
+                    // A wrong payee is wrong in every token, and told once.
+                    let told = |it: &Mistake| matches!(it, Mistake::Offer(it) if *it == refusal);
+                    if !mistakes.iter().any(told) {
+                        mistakes.push(Mistake::Offer(refusal));
+                    }
+                }
             }
         }
         accepted
