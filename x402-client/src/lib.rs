@@ -1,1 +1,28 @@
-//! x402-client
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod challenge;
+mod choose;
+mod limit;
+mod outstanding;
+mod pay;
+mod payer;
+mod purchase;
+mod receipt;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+mod settlement;
+mod untrusted;
+
+pub use builder::{ConfigError, Mistake, PayerBuilder};
+pub use challenge::{Challenge, ChallengeError, Offer};
+pub use choose::{Choice, ChooseError, OfferRefusal};
+pub use limit::{Limit, LimitError};
+pub use pay::{PayError, SignedPayment};
+pub use payer::Payer;
+pub use purchase::Purchase;
+pub use receipt::Receipt;
+#[cfg(feature = "reqwest")]
+pub use reqwest::{PaymentError, ReceiptExt};
+pub use settlement::{OutcomeUnknown, Rejected};
+pub use untrusted::Untrusted;
