@@ -92,8 +92,15 @@ impl Receipt {
     where
         I: Iterator<Item = &'h [u8]>,
     {
-        let [v2, v1] = [PAYMENT_RESPONSE, X_PAYMENT_RESPONSE].map(|name| single(headers(name)));
-        self.settlement = v2.or(v1).and_then(|value| header::decode(value, CHALLENGE_LIMIT).ok());
+        let values = [PAYMENT_RESPONSE, X_PAYMENT_RESPONSE]
+            .map(|name| headers(name).collect::<Vec<_>>())
+            .into_iter()
+            .find(|values| !values.is_empty());
+        // Of two values none is believed.
+        self.settlement = match values.as_deref() {
+            Some([value]) => header::decode(value, CHALLENGE_LIMIT).ok(),
+            _ => None,
+        };
     }
 
     /// What the seller said, where it said it of this payment.
@@ -123,10 +130,4 @@ impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.payment.fmt(f)
     }
-}
-
-/// The only value; `None` where there is no other one, or more than one.
-fn single<'h>(mut values: impl Iterator<Item = &'h [u8]>) -> Option<&'h [u8]> {
-    let value = values.next()?;
-    values.next().is_none().then_some(value)
 }

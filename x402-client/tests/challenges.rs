@@ -4,7 +4,13 @@
 
 mod common;
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
 use common::{Buyer, PAY_TO, Seller, USDC, challenge, empty, offer, reply, served, terms};
+use http_body::Frame;
 use serde_json::json;
 use x402_client::{Challenge, ChallengeError, PaymentError};
 use x402_types::header;
@@ -48,6 +54,31 @@ async fn a_402_that_is_no_challenge_comes_back_as_it_was() {
         assert!(answer.remote_addr().is_some());
         assert_eq!(answer.text().await.unwrap(), body);
         assert_eq!((buyer.signatures(), seller.calls().len()), (0, 1));
+    }
+}
+
+/// A body without an end.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 4096])))))
+    }
+}
+
+#[tokio::test]
+async fn a_402_without_an_end_is_handed_back_at_the_limit() {
+    let seller = Seller::start(|_| reply(402).body(Body::new(Endless)).unwrap()).await;
+    let mut answer = Buyer::new().get(&seller.url("/")).await.unwrap();
+    let mut read = 0;
+    while read < 2 * Challenge::BODY_LIMIT {
+        read += answer.chunk().await.unwrap().unwrap().len();
     }
 }
 
