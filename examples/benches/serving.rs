@@ -92,7 +92,8 @@ async fn main() -> Result<(), Error> {
     let per_round = signed.len() / ROUNDS;
     let payments = |round: usize| -> Requests {
         let signed = Arc::clone(&signed);
-        Arc::new(move |n| with_payment(signed.get(round * per_round + n)?))
+        let of_this_round = round * per_round..(round + 1) * per_round;
+        Arc::new(move |n| with_payment(signed.get(of_this_round.clone())?.get(n)?))
     };
     let ratio = compare(
         calls,

@@ -24,6 +24,9 @@ const MEASURED_BLOCKS: u64 = 50;
 /// The pace of a chain that is too young to tell.
 const UNKNOWN_BLOCK_TIME: Duration = Duration::from_secs(2);
 
+/// Longer times are taken for mistakes.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What a facilitator is made of. See [`EvmFacilitator::builder`].
 #[must_use = "nothing runs before `build`"]
 pub struct FacilitatorBuilder {
@@ -113,7 +116,7 @@ async fn start(chain: Chain, problems: &mut Vec<String>) -> Option<Served> {
             problems.push(format!("the signer {} is given twice on {network}", signer.address()));
         }
     }
-    for (zero, what) in [
+    for (wrong, what) in [
         (
             limits.gas_limit_cap < 21_000,
             "gas_limit_cap is below 21,000, what any transaction needs",
@@ -124,8 +127,11 @@ async fn start(chain: Chain, problems: &mut Vec<String>) -> Option<Served> {
         (limits.max_in_flight == 0, "max_in_flight is zero"),
         (limits.max_in_flight > Semaphore::MAX_PERMITS, "max_in_flight is too large"),
         (chain.block_time.is_some_and(|time| time.is_zero()), "block_time is zero"),
+        (limits.settle_deadline > DAY, "settle_deadline is beyond a day"),
+        (limits.rpc_timeout > DAY, "rpc_timeout is beyond a day"),
+        (chain.block_time.is_some_and(|time| time > DAY), "block_time is beyond a day"),
     ] {
-        if zero {
+        if wrong {
             problems.push(format!("{network}: {what}"));
         }
     }
@@ -207,7 +213,8 @@ async fn measure(rpc: &Rpc) -> Result<Duration, crate::RpcError> {
     let Some(blocks) = newest.checked_sub(oldest).filter(|blocks| *blocks > 0) else {
         return Ok(UNKNOWN_BLOCK_TIME);
     };
-    let (Some(from), Some(to)) = (rpc.timestamp(oldest).await?, rpc.timestamp(newest).await?)
+    let (Some(from), Some(to)) =
+        (rpc.timestamp(oldest.into()).await?, rpc.timestamp(newest.into()).await?)
     else {
         return Ok(UNKNOWN_BLOCK_TIME);
     };

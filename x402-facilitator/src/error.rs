@@ -6,7 +6,7 @@ use x402_types::facilitator::FacilitatorError;
 
 use crate::RpcError;
 
-/// Why this facilitator can give no answer now. No transaction was sent and no money moved.
+/// Why this facilitator can give no answer now. This call sent no transaction and moved no money.
 ///
 /// Within the process it comes as the source of [`FacilitatorError::NotSent`], over HTTP as status
 /// 502 or 503. What is not known after a transaction was sent is no error but the answer

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -126,6 +126,7 @@ impl EvmFacilitator {
                     settlements,
                     payments: Arc::clone(&self.inner.payments),
                     started,
+                    begun_before: Duration::ZERO,
                     _turn: turn,
                 };
                 tokio::spawn(work.run().in_current_span());
@@ -145,10 +146,11 @@ impl EvmFacilitator {
             Awaited::Pending(transaction) => {
                 let refusal = Refusal::new(
                     ErrorReason::SettlementPending,
-                    "the transaction was sent and is in no block yet; ask again for its outcome",
+                    "a transaction was sent and is not known to be in a block; ask again for its outcome",
                 );
                 let refused = Refused { refusal, payer: Some(payer) };
-                Ok(unsettled(refused, transaction.to_string(), network))
+                let transaction = transaction.map(|hash| hash.to_string()).unwrap_or_default();
+                Ok(unsettled(refused, transaction, network))
             }
         }
     }
@@ -255,6 +257,6 @@ fn message(detail: &str) -> String {
 }
 
 /// Seconds since 1970.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use alloy_primitives::U256;
 use serde::Serialize;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::RpcError;
@@ -61,7 +61,9 @@ pub(crate) struct HealthCheck {
 
 impl HealthCheck {
     pub(crate) async fn check(&self, chains: &Chains) -> Health {
-        if let Some((at, health)) = &*self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        // Held while the RPC is asked: whoever comes meanwhile waits for that answer.
+        let mut latest = self.latest.lock().await;
+        if let Some((at, health)) = &*latest
             && at.elapsed() < FRESH
         {
             return health.clone();
@@ -72,7 +74,6 @@ impl HealthCheck {
         }
         let healthy = healths.iter().all(ChainHealth::is_healthy);
         let health = Health { healthy, chains: healths };
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest = Some((Instant::now(), health.clone()));
         health
     }

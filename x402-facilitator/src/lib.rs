@@ -13,6 +13,7 @@ mod rpc;
 mod sender;
 mod settle;
 mod settlements;
+mod take_up;
 mod verify;
 
 pub use builder::{BuildError, FacilitatorBuilder};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alloy_primitives::{B256, Log};
-use alloy_rpc_types_eth::{Filter, TransactionReceipt};
+use alloy_rpc_types_eth::{Filter, Log as MinedLog, TransactionReceipt};
 use alloy_sol_types::SolEvent;
 use x402_evm::eip3009::Token::{AuthorizationUsed, Transfer};
 
@@ -31,10 +31,14 @@ pub(crate) fn judge(order: &Order, receipt: &TransactionReceipt) -> Verdict {
     if any(is_use) && any(is_transfer) { Verdict::Settled } else { Verdict::NoTransfer }
 }
 
-/// Blocks beyond the time span that are looked through: clocks and nodes differ.
-const SLACK: u64 = 16;
-/// Blocks that are looked through at the most. Nodes refuse longer spans.
-const MOST_BLOCKS: u64 = 1000;
+/// Blocks that are looked through beyond the time span: clocks differ, and some chains make blocks
+/// as they are needed.
+const SLACK: u64 = 256;
+/// Blocks that are looked through at a time. Where the node refuses that it is a tenth, in the end
+/// the last of these.
+const BLOCKS_AT_A_TIME: [u64; 3] = [1000, 100, 10];
+/// How often it is asked at the most.
+const MOST_QUESTIONS: u64 = 100;
 
 /// The transaction that used this authorization to pay the payee, if one did in the latest time.
 ///
@@ -44,21 +48,42 @@ pub(crate) async fn find_transfer(
     since: Duration,
 ) -> Result<Option<B256>, RpcError> {
     let chain = &order.chain;
-    let newest = chain.rpc.block_number().await?;
+    let mut newest = chain.rpc.block_number().await?;
     let blocks = since.as_millis() / chain.block_time.as_millis().max(1);
-    let blocks = u64::try_from(blocks).unwrap_or(u64::MAX).saturating_add(SLACK).min(MOST_BLOCKS);
+    let blocks = u64::try_from(blocks).unwrap_or(u64::MAX).saturating_add(SLACK);
+    let oldest = newest.saturating_sub(blocks);
+    let [mut at_a_time, ref less @ ..] = BLOCKS_AT_A_TIME;
+    let mut less = less.iter();
+    for _ in 0..MOST_QUESTIONS {
+        let from = newest.saturating_sub(at_a_time - 1).max(oldest);
+        match transfer_between(order, from, newest).await {
+            Ok(None) if from == oldest => break,
+            Ok(None) => newest = from - 1,
+            Err(error) if error.is_answer() => match less.next() {
+                Some(fewer) => at_a_time = *fewer,
+                None => return Err(error),
+            },
+            found_or_trouble => return found_or_trouble,
+        }
+    }
+    Ok(None)
+}
+
+async fn transfer_between(order: &Order, from: u64, to: u64) -> Result<Option<B256>, RpcError> {
     // Both events have the payer as their first topic.
     let filter = Filter::new()
         .address(order.terms.asset())
         .event_signature(vec![AuthorizationUsed::SIGNATURE_HASH, Transfer::SIGNATURE_HASH])
         .topic1(order.payer().into_word())
-        .from_block(newest.saturating_sub(blocks));
-    let logs = chain.rpc.logs(&filter).await?;
-    let used = logs.iter().filter(|log| !log.removed && is_use(order, &log.inner));
-    let transaction = used.filter_map(|log| log.transaction_hash).find(|hash| {
-        logs.iter().any(|log| log.transaction_hash == Some(*hash) && is_transfer(order, &log.inner))
-    });
-    Ok(transaction)
+        .from_block(from)
+        .to_block(to);
+    let logs = order.chain.rpc.logs(&filter).await?;
+    let logs: Vec<&MinedLog> = logs.iter().filter(|log| !log.removed).collect();
+    let used = logs.iter().filter(|log| is_use(order, &log.inner));
+    Ok(used.filter_map(|log| log.transaction_hash).find(|hash| {
+        let same = |log: &&&MinedLog| log.transaction_hash == Some(*hash);
+        logs.iter().filter(same).any(|log| is_transfer(order, &log.inner))
+    }))
 }
 
 fn is_use(order: &Order, log: &Log) -> bool {

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
-use alloy_provider::{DynProvider, Provider, utils::Eip1559Estimation};
+use alloy_provider::utils::{Eip1559Estimation, Eip1559Estimator};
+use alloy_provider::{DynProvider, Provider};
 use alloy_rpc_types_eth::{
-    BlockNumberOrTag, Filter, Log, TransactionInput, TransactionReceipt, TransactionRequest,
+    BlockId, BlockNumberOrTag, Filter, Log, TransactionInput, TransactionReceipt,
+    TransactionRequest,
 };
 use alloy_sol_types::{Revert, SolCall, SolError};
 use alloy_transport::{RpcError as AlloyError, TransportError, TransportResult};
 use tokio::task::JoinSet;
+
+/// The state that messages run on: what blocks have. On what waits for a block, our own transaction
+/// would speak against its payment.
+const STATE: BlockId = BlockId::Number(BlockNumberOrTag::Latest);
 
 /// Why the chain's RPC gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +27,13 @@ pub enum RpcError {
     /// The connection failed, or the node answered with an error of its own.
     #[error(transparent)]
     Transport(#[from] TransportError),
+}
+
+impl RpcError {
+    /// Whether the node answered, with an error.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Transport(AlloyError::ErrorResp(_)))
+    }
 }
 
 /// A message that ran and did not succeed.
@@ -60,8 +73,8 @@ impl Rpc {
     }
 
     /// The timestamp of a block, in seconds since 1970; `None` where there is no such block.
-    pub(crate) async fn timestamp(&self, number: u64) -> Result<Option<u64>, RpcError> {
-        let block = self.provider.get_block_by_number(BlockNumberOrTag::Number(number));
+    pub(crate) async fn timestamp(&self, block: BlockNumberOrTag) -> Result<Option<u64>, RpcError> {
+        let block = self.provider.get_block_by_number(block);
         Ok(self.ask(block).await?.map(|block| block.header.timestamp))
     }
 
@@ -74,7 +87,8 @@ impl Rpc {
     }
 
     pub(crate) async fn fees(&self) -> Result<Eip1559Estimation, RpcError> {
-        self.ask(self.provider.estimate_eip1559_fees()).await
+        let estimator = Eip1559Estimator::new(estimate);
+        self.ask(self.provider.estimate_eip1559_fees_with(estimator)).await
     }
 
     /// Transactions of an account that are in blocks, so the nonce of the next.
@@ -92,8 +106,15 @@ impl Rpc {
         self.ask(self.provider.send_raw_transaction(transaction)).await.map(drop)
     }
 
+    /// The receipt of a transaction that a block has. Some nodes give receipts before there is a
+    /// block; those prove nothing.
     pub(crate) async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, RpcError> {
-        self.ask(self.provider.get_transaction_receipt(hash)).await
+        let receipt = self.ask(self.provider.get_transaction_receipt(hash)).await?;
+        Ok(receipt.filter(|receipt| {
+            receipt.transaction_hash == hash
+                && receipt.block_number.is_some()
+                && receipt.block_hash.is_some()
+        }))
     }
 
     /// The receipts that there are, asked for at the same time, and whether every question was
@@ -134,7 +155,7 @@ impl Rpc {
         let message = TransactionRequest::default()
             .to(contract)
             .input(TransactionInput::both(call.abi_encode().into()));
-        let output = match ran(self.ask(self.provider.call(message)).await)? {
+        let output = match ran(self.ask(self.provider.call(message).block(STATE)).await)? {
             Ok(output) => output,
             Err(reverted) => return Ok(Err(reverted)),
         };
@@ -148,7 +169,8 @@ impl Rpc {
         &self,
         message: Message,
     ) -> Result<Result<(), Reverted>, RpcError> {
-        Ok(ran(self.ask(self.provider.call(message.request())).await)?.map(drop))
+        let call = self.provider.call(message.request()).block(STATE);
+        Ok(ran(self.ask(call).await)?.map(drop))
     }
 
     /// Runs a message and finds how much gas it needs, at most what it brings.
@@ -156,7 +178,7 @@ impl Rpc {
         &self,
         message: Message,
     ) -> Result<Result<u64, Reverted>, RpcError> {
-        ran(self.ask(self.provider.estimate_gas(message.request())).await)
+        ran(self.ask(self.provider.estimate_gas(message.request()).block(STATE)).await)
     }
 }
 
@@ -177,6 +199,19 @@ impl Message {
             .gas_limit(self.gas)
             // Some nodes know one name of the field only.
             .input(TransactionInput::both(self.input))
+    }
+}
+
+/// Twice the base fee, and the median of the tips that latest blocks took. As alloy's own estimate,
+/// for which a node's numbers can be too large.
+fn estimate(base_fee: u128, rewards: &[Vec<u128>]) -> Eip1559Estimation {
+    let mut tips: Vec<u128> =
+        rewards.iter().filter_map(|block| block.first()).copied().filter(|tip| *tip > 0).collect();
+    tips.sort_unstable();
+    let tip = tips.get(tips.len() / 2).copied().unwrap_or(1);
+    Eip1559Estimation {
+        max_fee_per_gas: base_fee.saturating_mul(2).saturating_add(tip),
+        max_priority_fee_per_gas: tip,
     }
 }
 

@@ -14,6 +14,7 @@ use x402_types::ErrorReason;
 use x402_types::scheme::Refusal;
 
 use crate::diagnose::diagnose;
+use crate::facilitator::now;
 use crate::order::Order;
 use crate::receipt::{Verdict, find_transfer, judge};
 use crate::sender::{Call, Landed};
@@ -23,8 +24,11 @@ use crate::{RpcError, Unavailable};
 
 /// What a token may need beyond its estimate: the payee's first balance, for one.
 const GAS_MARGIN: u64 = 20_000;
-/// Between two questions about a failed transaction to a chain that does not answer.
-const RETRY: Duration = Duration::from_secs(1);
+/// Between two questions about what is not known yet.
+pub(crate) const RETRY: Duration = Duration::from_secs(1);
+/// How often a failure that nothing explains is asked about again: behind one address there may be
+/// several nodes, not all of them up to date.
+const DOUBTS: u32 = 5;
 
 /// A settlement at work.
 pub(crate) struct Work {
@@ -33,12 +37,14 @@ pub(crate) struct Work {
     pub(crate) settlements: Arc<Settlements>,
     pub(crate) payments: Arc<dyn DynPayments>,
     pub(crate) started: Instant,
+    /// How long before `started` an earlier process began to settle this.
+    pub(crate) begun_before: Duration,
     /// A place among the settlements that may be under way.
     pub(crate) _turn: OwnedSemaphorePermit,
 }
 
 impl Work {
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         let outcome = self.settle().await.unwrap_or_else(Outcome::NotSent);
         match &outcome {
             Outcome::Settled(transaction) => tracing::info!(%transaction, "settled"),
@@ -53,22 +59,30 @@ impl Work {
         self.settlements.release(&self.order.id(), &self.settlement);
     }
 
-    async fn settle(&self) -> Result<Outcome, Unavailable> {
-        let earlier = self.earlier().await?;
-        if let Some(earlier) = &earlier
-            && let Some(outcome) = self.take_up(earlier).await?
-        {
-            return Ok(outcome);
+    async fn settle(&mut self) -> Result<Outcome, Unavailable> {
+        let Some(earlier) = self.earlier().await? else { return self.begin().await };
+        let transaction = earlier.transaction.as_ref().and_then(|hash| hash.parse().ok());
+        match (&earlier.status, transaction) {
+            (Status::Settled, Some(transaction)) => Ok(Outcome::Settled(transaction)),
+            (Status::Settled | Status::Failed(_), _) => self.begin().await,
+            _ => {
+                let age = now_millis().saturating_sub(earlier.created_at);
+                self.begun_before = Duration::from_millis(u64::try_from(age).unwrap_or_default());
+                self.take_up(transaction).await
+            }
         }
+    }
+
+    async fn begin(&self) -> Result<Outcome, Unavailable> {
         if let Some(refusal) = &self.order.expired {
             return Ok(failed(refusal.clone()));
         }
         let gas = match verify_for_gas(&self.order).await.map_err(|error| self.trouble(error))? {
             Ok(gas) => gas,
-            Err(refusal) => return self.refused(refusal, earlier.as_ref()).await,
+            Err(refusal) => return Ok(failed(refusal)),
         };
         self.write_down().await?;
-        let outcome = self.send(gas).await;
+        let outcome = self.send(gas, self.started).await;
         self.complete(&outcome).await;
         Ok(outcome)
     }
@@ -82,47 +96,6 @@ impl Work {
             line.amount == self.order.amount()
                 && line.pay_to.eq_ignore_ascii_case(&self.order.terms.pay_to().to_string())
         }))
-    }
-
-    /// Takes a settlement up where an earlier process left it, if that sent a transaction.
-    async fn take_up(&self, earlier: &Payment) -> Result<Option<Outcome>, Unavailable> {
-        let transaction = earlier.transaction.as_ref().and_then(|hash| hash.parse().ok());
-        let Some(transaction): Option<B256> = transaction else { return Ok(None) };
-        match &earlier.status {
-            Status::Settled => return Ok(Some(Outcome::Settled(transaction))),
-            Status::Failed(_) => return Ok(None),
-            _ => {}
-        }
-        let receipt = self.order.chain.rpc.receipt(transaction).await;
-        let Some(receipt) = receipt.map_err(|error| self.trouble(error))? else {
-            return Ok(None);
-        };
-        let outcome = self.mined(&receipt).await;
-        self.complete(&outcome).await;
-        Ok(Some(outcome))
-    }
-
-    /// The payment does not go through. If that is because an earlier process settled it and could
-    /// not write that down any more, it is settled.
-    async fn refused(
-        &self,
-        refusal: Refusal,
-        earlier: Option<&Payment>,
-    ) -> Result<Outcome, Unavailable> {
-        let unfinished = earlier.filter(|line| !line.status.is_final());
-        if let Some(earlier) = unfinished
-            && refusal.reason == ErrorReason::InvalidExactEvmNonceAlreadyUsed
-        {
-            let age = now_millis().saturating_sub(earlier.created_at);
-            let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
-            let transfer = find_transfer(&self.order, age).await;
-            if let Some(transaction) = transfer.map_err(|error| self.trouble(error))? {
-                let outcome = Outcome::Settled(transaction);
-                self.complete(&outcome).await;
-                return Ok(outcome);
-            }
-        }
-        Ok(failed(refusal))
     }
 
     async fn write_down(&self) -> Result<(), Unavailable> {
@@ -143,8 +116,9 @@ impl Work {
         written.map_err(|error| Unavailable::Store(Arc::new(error)))
     }
 
-    /// Sends the transaction, from the least busy signer that can pay for it.
-    async fn send(&self, gas: u64) -> Outcome {
+    /// Sends the transaction, from the least busy signer that can pay for it. It may wait for its
+    /// turn as long as a settlement may take, `since` when, and the payment has not expired.
+    pub(crate) async fn send(&self, gas: u64, since: Instant) -> Outcome {
         let Order { chain, terms, authorization, signature, .. } = &self.order;
         let cap = chain.limits.gas_limit_cap;
         let call = Call {
@@ -152,9 +126,12 @@ impl Work {
             input: authorization.calldata(*signature),
             gas: gas.saturating_add(gas / 10).saturating_add(GAS_MARGIN).min(cap),
         };
+        let limit = chain.limits.settle_deadline;
+        let left = Duration::from_secs(authorization.valid_before_seconds().saturating_sub(now()));
+        let deadline = (since + limit).min(Instant::now() + left.min(limit));
         let mut why = Unavailable::Busy { network: chain.network.clone() };
+        let before = self.settlement.progress();
         for sender in chain.senders_by_load() {
-            let deadline = self.started + chain.limits.settle_deadline;
             let landing = sender.submit(call.clone(), deadline, self.settlement.clone());
             let Some(mut landing) = landing else { continue };
             let mut known = None;
@@ -174,20 +151,20 @@ impl Work {
                 Ok(Landed::NotSent(error)) => {
                     let next_may_do = matches!(error, Unavailable::NoGas { .. });
                     why = error;
+                    self.settlement.advance(before.clone());
                     if !next_may_do {
                         break;
                     }
-                    self.settlement.not_sent();
                 }
-                // The runtime is being shut down: nobody hears this any more.
-                Err(_) => break,
+                // The signer's task is gone, as when the runtime ends. What it sent, nobody knows.
+                Err(_) => std::future::pending().await,
             }
         }
         Outcome::NotSent(why)
     }
 
     /// Our transaction is in a block.
-    async fn mined(&self, receipt: &TransactionReceipt) -> Outcome {
+    pub(crate) async fn mined(&self, receipt: &TransactionReceipt) -> Outcome {
         let transaction = receipt.transaction_hash;
         let failed = |refusal| Outcome::Failed { refusal, transaction: Some(transaction) };
         match judge(&self.order, receipt) {
@@ -220,30 +197,39 @@ impl Work {
     /// Whether somebody else's transaction settled this very payment, and if not, why ours failed.
     /// Until the chain answers that, the outcome is not known.
     async fn after_failure(&self) -> Result<B256, Refusal> {
+        let mut asked = 0;
         loop {
             match self.settled_by_another().await {
+                Ok(Err(refusal)) if is_doubtful(&refusal) && asked < DOUBTS => asked += 1,
                 Ok(answer) => return answer,
                 Err(error) => {
                     tracing::warn!(%error, "a failed transaction cannot be explained yet");
-                    tokio::time::sleep(RETRY).await;
                 }
             }
+            tokio::time::sleep(RETRY).await;
         }
     }
 
     async fn settled_by_another(&self) -> Result<Result<B256, Refusal>, RpcError> {
-        // Before it was sent it would have gone through, so it cannot have been used before.
-        if let Some(transaction) = find_transfer(&self.order, self.started.elapsed()).await? {
-            return Ok(Ok(transaction));
-        }
         let mut refusal = diagnose(&self.order, "the transaction failed").await?;
+        if refusal.reason == ErrorReason::InvalidExactEvmNonceAlreadyUsed {
+            // Before it was sent it would have gone through, so it cannot have been used before.
+            if let Some(transaction) = find_transfer(&self.order, self.age()).await? {
+                return Ok(Ok(transaction));
+            }
+        }
         if refusal.reason == ErrorReason::InvalidExactEvmTransactionSimulationFailed {
             refusal.reason = ErrorReason::InvalidExactEvmTransactionFailed;
         }
         Ok(Err(refusal))
     }
 
-    async fn complete(&self, outcome: &Outcome) {
+    /// How long ago the first attempt to settle this began.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun_before.saturating_add(self.started.elapsed())
+    }
+
+    pub(crate) async fn complete(&self, outcome: &Outcome) {
         match outcome {
             Outcome::Settled(transaction) => self.note(Status::Settled, Some(*transaction)).await,
             Outcome::Failed { refusal, transaction } => {
@@ -269,7 +255,16 @@ impl Work {
     }
 }
 
-fn failed(refusal: Refusal) -> Outcome {
+/// Whether a node that is a block behind would give this for the reason of a failure.
+fn is_doubtful(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.reason,
+        ErrorReason::InvalidExactEvmTransactionFailed
+            | ErrorReason::InvalidExactEvmNonceAlreadyUsed
+    )
+}
+
+pub(crate) fn failed(refusal: Refusal) -> Outcome {
     Outcome::Failed { refusal, transaction: None }
 }
 

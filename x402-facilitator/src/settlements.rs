@@ -45,8 +45,9 @@ pub(crate) struct Settlement {
 pub(crate) enum Progress {
     /// Nothing was sent.
     Preparing,
-    /// This transaction is about to be sent, or was.
-    Sent(B256),
+    /// This transaction is about to be sent, or was. `None` where an earlier process may have sent
+    /// one, and nobody knows which.
+    Sent(Option<B256>),
     /// It is over.
     Done(Outcome),
 }
@@ -66,8 +67,8 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) enum Awaited {
     Over(Outcome),
-    /// A transaction was sent, and it is not known what came of it.
-    Pending(B256),
+    /// A transaction was sent, this one if known, and it is not known what came of it.
+    Pending(Option<B256>),
 }
 
 /// What a payment's memory says.
@@ -177,35 +178,23 @@ impl Settlement {
     /// over.
     #[must_use]
     pub(crate) fn sending(&self, transaction: B256) -> bool {
+        self.advance(Progress::Sent(Some(transaction)))
+    }
+
+    /// Goes on to another stage, or back to an earlier one. `false` where it is all over.
+    pub(crate) fn advance(&self, stage: Progress) -> bool {
         self.progress.send_if_modified(|progress| match progress {
             Progress::Done(_) => false,
             other => {
-                *other = Progress::Sent(transaction);
+                *other = stage;
                 true
             }
         })
     }
 
-    /// Takes back that a transaction was sent: no node took it.
-    pub(crate) fn not_sent(&self) {
-        self.progress.send_if_modified(|progress| match progress {
-            Progress::Sent(_) => {
-                *progress = Progress::Preparing;
-                true
-            }
-            _ => false,
-        });
-    }
-
     /// Says what came of it. What was said first stays.
     pub(crate) fn finish(&self, outcome: Outcome) {
-        self.progress.send_if_modified(|progress| match progress {
-            Progress::Done(_) => false,
-            other => {
-                *other = Progress::Done(outcome);
-                true
-            }
-        });
+        self.advance(Progress::Done(outcome));
     }
 
     /// Gives it up if nothing was sent so far; from then on nothing will be.
@@ -223,7 +212,7 @@ impl Settlement {
     pub(crate) async fn sent(&self, known: Option<B256>) -> B256 {
         let mut progress = self.progress.subscribe();
         loop {
-            if let Progress::Sent(hash) = &*progress.borrow_and_update()
+            if let Progress::Sent(Some(hash)) = &*progress.borrow_and_update()
                 && known != Some(*hash)
             {
                 return *hash;

@@ -1,11 +1,13 @@
 //! What the signer's task does about a transaction that goes wrong.
 
+use std::ops::Range;
+
 use tokio::time::Instant;
 
 use super::Landed;
 use super::line::{Delivery, Slot};
 use super::reply::Reply;
-use super::task::Task;
+use super::task::{MOST_IN_LINE, Task};
 use super::transaction::{Fees, Signed};
 use crate::Unavailable;
 
@@ -19,7 +21,7 @@ const REPLACED_EVERY: u32 = 4;
 /// How often a transaction is overdue that no node says it has, until its nonce is used up by
 /// another: one that a node dislikes in words we do not know must not hold up the rest.
 const GIVEN_UP_AFTER: u32 = 3;
-/// How often a nonce is signed for.
+/// How often a nonce is signed for, but for fees that have risen meanwhile.
 const MOST_SIGNED: usize = 8;
 
 impl Task {
@@ -49,7 +51,8 @@ impl Task {
         if let Some(job) = slot.job {
             job.finish(Landed::NotSent(unavailable));
         }
-        if let Some(fees) = fees {
+        // What was refused may have been refused for its price.
+        if let Some(fees) = self.market().await.ok().or(fees) {
             self.vacate(nonce, fees);
         }
     }
@@ -82,13 +85,17 @@ impl Task {
         if first.since.elapsed() < pace.overdue {
             return;
         }
-        let used = match self.rpc.nonce(self.signer.address()).await {
-            Ok(next) => next > nonce,
+        let next = match self.rpc.nonce(self.signer.address()).await {
+            Ok(next) => next,
             Err(error) => return tracing::warn!(network = %self.network, %error, "no nonce"),
         };
         let market = self.market().await.ok();
         let Some(slot) = self.line.slot(nonce) else { return };
-        if used {
+        if next < nonce {
+            slot.since = Instant::now();
+            return self.fill(next..nonce, market);
+        }
+        if next > nonce {
             slot.missing += 1;
             if slot.missing >= MISSING_BELIEVED
                 && let Some(slot) = self.line.remove(nonce)
@@ -110,21 +117,33 @@ impl Task {
         self.broadcast(nonce);
     }
 
+    /// Uses up nonces that an earlier process left: its transactions were lost, or offer too little.
+    fn fill(&mut self, nonces: Range<u64>, market: Option<Fees>) {
+        let Some(fees) = market else { return };
+        tracing::warn!(network = %self.network, ?nonces, "nonces left unused");
+        for nonce in nonces.take(MOST_IN_LINE) {
+            let filler = Signed::filler(&self.signer, self.chain_id, nonce, fees);
+            self.line.insert(nonce, Slot::new(None, filler));
+            self.broadcast(nonce);
+        }
+    }
+
     /// Replaces an overdue nonce's transaction by one of higher fees, if that would help.
     fn outbid(&mut self, nonce: u64, market: Fees) {
         let cap = self.limits.max_fee_per_gas;
         let Some(slot) = self.line.slot(nonce) else { return };
         let Some(old) = slot.newest() else { return };
         let priced_out = old.fees.max_fee < market.needed;
-        let due = match slot.delivery {
-            Delivery::Accepted => priced_out || slot.overdue.is_multiple_of(REPLACED_EVERY),
-            _ => old.calls && slot.overdue >= GIVEN_UP_AFTER,
+        let unwanted = slot.delivery < Delivery::Accepted && slot.overdue >= GIVEN_UP_AFTER;
+        let stuck = match slot.delivery {
+            Delivery::Accepted => slot.overdue.is_multiple_of(REPLACED_EVERY),
+            _ => old.calls && unwanted,
         };
-        if !due || slot.signed.len() >= MOST_SIGNED {
+        if !priced_out && (!stuck || slot.signed.len() >= MOST_SIGNED) {
             return;
         }
         let Some(fees) = old.fees.outbid(market, cap) else { return };
-        let call = slot.job.as_ref().filter(|_| slot.delivery == Delivery::Accepted);
+        let call = slot.job.as_ref().filter(|_| !unwanted);
         let signed = match call {
             Some(job) => {
                 let signed = Signed::call(&self.signer, self.chain_id, nonce, &job.call, fees);

@@ -138,6 +138,10 @@ impl Job {
         let _ = self.landed.send(landed);
     }
 
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
     /// Whether to send its transaction, which from then on counts as sent.
     fn sending(&self, hash: B256) -> bool {
         self.settlement.sending(hash)

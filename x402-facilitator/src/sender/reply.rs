@@ -34,7 +34,10 @@ impl Reply {
         let message = payload.message.chars().take(300).collect();
         let words = payload.message.to_ascii_lowercase();
         let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
-        if says(&["already known", "alreadyknown", "known transaction", "already imported"]) {
+        if says(&["unknown"]) {
+            Self::Unclear(message)
+        } else if says(&["already known", "alreadyknown", "known transaction", "already imported"])
+        {
             Self::Accepted
         } else if says(&["nonce too low", "nonce is too low", "oldnonce", "noncetoolow"]) {
             Self::NonceTooLow
@@ -104,6 +107,7 @@ mod tests {
     fn what_is_not_understood_may_have_arrived() {
         assert!(matches!(reply("upstream timed out"), Reply::Unclear(_)));
         assert!(matches!(reply("nonce too high"), Reply::Unclear(_)));
+        assert!(matches!(reply("unknown transaction type"), Reply::Unclear(_)));
         let lost = Reply::of(&Err(TransportErrorKind::backend_gone().into()));
         assert!(matches!(lost, Reply::Unclear(_)));
     }

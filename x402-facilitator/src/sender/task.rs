@@ -17,7 +17,7 @@ use crate::rpc::Rpc;
 use crate::{RpcError, Unavailable};
 
 /// Transactions of one signer that may wait for a block at a time: what nodes hold of one account.
-const MOST_IN_LINE: usize = 64;
+pub(super) const MOST_IN_LINE: usize = 64;
 
 pub(super) struct Task {
     pub(super) signer: LocalSigner,
@@ -93,19 +93,17 @@ impl Task {
 
     /// Gives a job a nonce and sends its transaction.
     pub(super) async fn take(&mut self, job: Job) {
-        if Instant::now() >= job.deadline {
-            job.finish(Landed::NotSent(Unavailable::Busy { network: self.network.clone() }));
-            return;
+        if job.is_late() {
+            return job.finish(Landed::NotSent(self.busy()));
         }
         let (fees, nonce) = match self.prepare().await {
             Ok(prepared) => prepared,
             Err(error) => return job.finish(Landed::NotSent(error)),
         };
         let signed = Signed::call(&self.signer, self.chain_id, nonce, &job.call, fees);
-        if !job.sending(signed.hash) {
+        if job.is_late() || !job.sending(signed.hash) {
             // Given up meanwhile. The nonce is not used.
-            job.finish(Landed::NotSent(Unavailable::Busy { network: self.network.clone() }));
-            return;
+            return job.finish(Landed::NotSent(self.busy()));
         }
         self.next = nonce.checked_add(1);
         if self.line.is_empty() {
@@ -225,6 +223,10 @@ impl Task {
             let landed = if calls { Landed::Mined(Box::new(receipt)) } else { Landed::Displaced };
             job.finish(landed);
         }
+    }
+
+    fn busy(&self) -> Unavailable {
+        Unavailable::Busy { network: self.network.clone() }
     }
 
     fn trouble(&self, error: RpcError) -> Unavailable {

@@ -107,3 +107,15 @@ async fn debug_shows_no_key() {
         assert!(!text.to_ascii_lowercase().contains(&key[..16]), "{text}");
     }
 }
+
+#[tokio::test]
+async fn times_beyond_a_day_are_a_mistake() {
+    let patient = |with: fn(Chain) -> Chain| with(chain(Network::BASE_SEPOLIA).signer(signer(0)));
+    for (chain, what) in [
+        (patient(|chain| chain.settle_deadline(std::time::Duration::MAX)), "settle_deadline"),
+        (patient(|chain| chain.rpc_timeout(std::time::Duration::MAX)), "rpc_timeout"),
+        (patient(|chain| chain.block_time(std::time::Duration::MAX)), "block_time"),
+    ] {
+        assert_eq!(problems([chain]).await, [format!("eip155:84532: {what} is beyond a day")]);
+    }
+}

@@ -6,9 +6,8 @@ use alloy_primitives::{Bytes, U256};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use x402_evm::LocalSigner;
-use x402_facilitator::{EvmFacilitator, Unavailable};
-use x402_types::SettleResponse;
-use x402_types::facilitator::{Facilitator, Request};
+use x402_facilitator::Unavailable;
+use x402_types::facilitator::Facilitator;
 
 use crate::common::*;
 
@@ -248,6 +247,8 @@ async fn a_transaction_that_no_node_wants_does_not_hold_up_the_next() {
     world.wire.mends();
     let next = settle(&facilitator, &world.payment().v2().await).await;
     assert!(next.success, "{next:?}");
+    let error = no_settlement(&facilitator, &disliked).await;
+    assert!(matches!(error, Unavailable::Rejected { .. }), "it was given up: {error:?}");
     let again = settle(&facilitator, &disliked).await;
     assert!(again.success, "{again:?}");
     assert_eq!(world.paid(), 2 * PRICE);
@@ -413,7 +414,7 @@ async fn a_failure_that_cannot_be_explained_yet_is_pending() {
     let payments = [Payment::new(payer.clone()), Payment::new(payer)];
     let settling = payments.clone().map(|payment| start(&facilitator, payment));
     until(|| world.devnet.waiting() == 2).await;
-    world.wire.breaks("eth_getLogs", Fault::Broken);
+    world.wire.breaks("eth_call", Fault::Broken);
     world.devnet.mine();
     let mut pending = 0;
     for settlement in settling {
@@ -434,22 +435,4 @@ async fn a_failure_that_cannot_be_explained_yet_is_pending() {
         }
     }
     assert_eq!(refused, 1);
-}
-
-/// Begins to settle.
-fn start(
-    facilitator: &EvmFacilitator,
-    payment: Payment,
-) -> tokio::task::JoinHandle<SettleResponse> {
-    let facilitator = facilitator.clone();
-    tokio::spawn(async move {
-        let request: Request = payment.v2().await;
-        match Facilitator::settle(&facilitator, &request).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let reason = unavailable(error).to_string().as_str().into();
-                SettleResponse::failed(reason, None, "", "")
-            }
-        }
-    })
 }

@@ -10,7 +10,9 @@
 mod books;
 mod build;
 mod common;
+mod evidence;
 mod faults;
 mod http;
+mod line;
 mod settle;
 mod verify;

@@ -6,7 +6,8 @@ pub(crate) use wire::{Fault, Wire};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use alloy_primitives::{Address, U256, address};
+use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_primitives::{Address, TxKind, U256, address};
 use alloy_provider::Provider;
 use x402_devnet::{DEV_ACCOUNTS, Devnet};
 use x402_evm::{
@@ -215,6 +216,52 @@ pub(crate) async fn settle(facilitator: &EvmFacilitator, request: &Request) -> S
 /// Settles, and gives back why there was no answer.
 pub(crate) async fn no_settlement(facilitator: &EvmFacilitator, request: &Request) -> Unavailable {
     unavailable(Facilitator::settle(facilitator, request).await.unwrap_err())
+}
+
+/// Begins to settle. What comes without an answer is a failure whose reason says why.
+pub(crate) fn start(
+    facilitator: &EvmFacilitator,
+    payment: Payment,
+) -> tokio::task::JoinHandle<SettleResponse> {
+    let facilitator = facilitator.clone();
+    tokio::spawn(async move {
+        match Facilitator::settle(&facilitator, &payment.v2().await).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let reason = unavailable(error).to_string().as_str().into();
+                SettleResponse::failed(reason, None, "", "")
+            }
+        }
+    })
+}
+
+/// Submits a payment to the chain without a facilitator, at this many times the chain's fee. Gives
+/// the transaction's hash.
+pub(crate) async fn submit(
+    devnet: &Devnet,
+    signer: &LocalSigner,
+    payment: &Payment,
+    outbids: u128,
+) -> String {
+    let provider = devnet.provider();
+    let fees = provider.estimate_eip1559_fees().await.unwrap();
+    let signature = payment.payload().await.signature.parse().unwrap();
+    let transaction = TxEip1559 {
+        chain_id: devnet.chain_id(),
+        nonce: provider.get_transaction_count(signer.address()).pending().await.unwrap(),
+        gas_limit: 150_000,
+        max_fee_per_gas: fees.max_fee_per_gas * outbids,
+        max_priority_fee_per_gas: fees.max_priority_fee_per_gas * outbids,
+        to: TxKind::Call(x402_devnet::USDC),
+        value: U256::ZERO,
+        access_list: Default::default(),
+        input: payment.authorization.calldata(signature),
+    };
+    let signature = signer.sign_digest_unseen(transaction.signature_hash()).to_bytes();
+    let signature = alloy_primitives::Signature::from_raw_array(&signature).unwrap();
+    let mut raw = Vec::new();
+    transaction.into_signed(signature).eip2718_encode(&mut raw);
+    provider.send_raw_transaction(&raw).await.unwrap().tx_hash().to_string()
 }
 
 pub(crate) fn unavailable(error: FacilitatorError) -> Unavailable {

@@ -25,6 +25,9 @@ pub(crate) enum Fault {
     AnswerLost,
     /// It does not arrive; somebody else answers with this error.
     Error(i64, &'static str),
+    /// Where this function of the parameters gives a message, it does not arrive, and somebody else
+    /// answers with that error.
+    Refuses(fn(&Value) -> Option<&'static str>),
     /// It arrives, and the answer is this function of the real one.
     Lies(fn(Value) -> Value),
 }
@@ -37,7 +40,7 @@ pub(crate) struct Wire {
 
 #[derive(Default)]
 struct State {
-    calls: Vec<String>,
+    calls: Vec<(String, Value)>,
     last_sent: Option<B256>,
     /// By method, and how many more times.
     faults: HashMap<String, (Fault, usize)>,
@@ -71,7 +74,14 @@ impl Wire {
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {
-        self.state.lock().unwrap().calls.clone()
+        self.state.lock().unwrap().calls.iter().map(|(method, _)| method.clone()).collect()
+    }
+
+    /// The parameters of every call of a method.
+    pub(crate) fn params(&self, method: &str) -> Vec<Value> {
+        let state = self.state.lock().unwrap();
+        let calls = state.calls.iter().filter(|(called, _)| called == method);
+        calls.map(|(_, params)| params.clone()).collect()
     }
 
     pub(crate) fn count(&self, method: &str) -> usize {
@@ -83,11 +93,11 @@ impl Wire {
         self.state.lock().unwrap().last_sent
     }
 
-    fn fault(&self, method: &str, params: Option<&RawValue>) -> Option<Fault> {
+    fn fault(&self, method: &str, params: &Value) -> Option<Fault> {
         let mut state = self.state.lock().unwrap();
-        state.calls.push(method.to_owned());
+        state.calls.push((method.to_owned(), params.clone()));
         if method == "eth_sendRawTransaction" {
-            let [raw]: [Bytes; 1] = serde_json::from_str(params.unwrap().get()).unwrap();
+            let [raw]: [Bytes; 1] = serde_json::from_value(params.clone()).unwrap();
             state.last_sent = Some(keccak256(raw));
         }
         let key = if state.faults.contains_key(method) { method } else { "*" };
@@ -111,8 +121,15 @@ impl Service<RequestPacket> for Wire {
         Box::pin(async move {
             let RequestPacket::Single(request) = &packet else { panic!("no batches here") };
             let (id, method) = (request.id().clone(), request.method().to_owned());
-            let fault = wire.fault(&method, request.params());
+            let params = request.params().map_or("null", RawValue::get);
+            let params = serde_json::from_str(params).unwrap();
+            let fault = wire.fault(&method, &params);
             let broken = || TransportErrorKind::custom_str("the wire is cut");
+            let error = |code, message: &'static str| {
+                let payload = ErrorPayload { code, message: message.into(), data: None };
+                let payload = ResponsePayload::Failure(payload);
+                Ok(ResponsePacket::Single(Response { id: id.clone(), payload }))
+            };
             match fault {
                 None => wire.inner.clone().call(packet).await,
                 Some(Fault::Broken) => Err(broken()),
@@ -121,11 +138,11 @@ impl Service<RequestPacket> for Wire {
                     wire.inner.clone().call(packet).await?;
                     Err(broken())
                 }
-                Some(Fault::Error(code, message)) => {
-                    let payload = ErrorPayload { code, message: message.into(), data: None };
-                    let payload = ResponsePayload::Failure(payload);
-                    Ok(ResponsePacket::Single(Response { id, payload }))
-                }
+                Some(Fault::Error(code, message)) => error(code, message),
+                Some(Fault::Refuses(why)) => match why(&params) {
+                    Some(message) => error(-32000, message),
+                    None => wire.inner.clone().call(packet).await,
+                },
                 Some(Fault::Lies(lie)) => {
                     let answer = wire.inner.clone().call(packet).await?;
                     let ResponsePacket::Single(Response { payload, .. }) = answer else {
