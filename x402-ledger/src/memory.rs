@@ -22,7 +22,7 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Claimbook {
-    entries: HashMap<PaymentKey, Entry>,
+    entries: HashMap<PaymentKey, Box<Entry>>,
     /// When each key dies, soonest first. A key that was released and claimed anew stands here
     /// twice; its entry tells which of the two counts.
     deaths: BinaryHeap<Reverse<(u64, PaymentKey)>>,
@@ -37,7 +37,7 @@ struct Entry {
 
 #[derive(Debug, Default)]
 struct Books {
-    lines: HashMap<PaymentKey, Payment>,
+    lines: HashMap<PaymentKey, Box<Payment>>,
     order: VecDeque<PaymentKey>,
 }
 
@@ -117,7 +117,7 @@ impl Claims for MemoryStore {
         }
         book.deaths.push(Reverse((expires, key.clone())));
         let entry = Entry { purchase: purchase.to_owned(), expires, state: ClaimState::InFlight };
-        book.entries.insert(key.clone(), entry);
+        book.entries.insert(key.clone(), Box::new(entry));
         Ok(Claimed::Fresh)
     }
 
@@ -141,7 +141,7 @@ impl Payments for MemoryStore {
     async fn record(&self, payment: &Payment) -> Result<(), StoreError> {
         let capacity = self.inner.capacity;
         let mut books = self.books();
-        if books.lines.insert(payment.key.clone(), payment.clone()).is_some() {
+        if books.lines.insert(payment.key.clone(), Box::new(payment.clone())).is_some() {
             return Ok(());
         }
         books.order.push_back(payment.key.clone());
@@ -175,12 +175,12 @@ impl Payments for MemoryStore {
     }
 
     async fn payment(&self, key: &PaymentKey) -> Result<Option<Payment>, StoreError> {
-        Ok(self.books().lines.get(key).cloned())
+        Ok(self.books().lines.get(key).map(|line| Payment::clone(line)))
     }
 
     async fn recent(&self, limit: usize) -> Result<Vec<Payment>, StoreError> {
         let books = self.books();
         let newest = books.order.iter().rev().take(limit);
-        Ok(newest.filter_map(|key| books.lines.get(key).cloned()).collect())
+        Ok(newest.filter_map(|key| books.lines.get(key).map(|line| Payment::clone(line))).collect())
     }
 }

@@ -1,18 +1,18 @@
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 use x402_ledger::{ClaimState, Claimed, PaymentKey};
 use x402_types::SettleResponse;
 
 use super::answers::Why;
 use super::gate::Shared;
+use super::seen_through::SeenThrough;
 
 /// A hold on a claimed payment. Dropped, it gives the payment back: to be used again where nothing
 /// was settled, to be served where it was.
 ///
-/// Claims are taken and given back in tasks of their own. A store that is asked over a network may
-/// have done what a dropped caller never heard of; done once more, it would be done to another's.
+/// Claims are taken and given back whether or not the caller stays. A store that is asked over a
+/// network may have done what a dropped caller never heard of; done once more, it would be done to
+/// another's.
 #[derive(Debug)]
 pub(crate) struct Hold {
     shared: Arc<Shared>,
@@ -31,7 +31,7 @@ impl Hold {
         expires: u64,
         now: u64,
     ) -> Result<Self, Why> {
-        let claiming = tokio::spawn(async move {
+        SeenThrough::new(async move {
             match shared.claims.claim(&key, &purchase, expires, now).await {
                 Ok(Claimed::Fresh) => Ok(Self::new(shared, key, None)),
                 Ok(Claimed::Owed(receipt)) => Ok(Self::new(shared, key, Some(receipt))),
@@ -41,9 +41,9 @@ impl Hold {
                     Err(Why::StoreFailed)
                 }
             }
-        });
-        // It panicked, or the runtime is shutting down.
-        claiming.await.unwrap_or(Err(Why::StoreFailed))
+        })
+        .await
+        .unwrap_or(Err(Why::StoreFailed))
     }
 
     /// The hold on a payment that is claimed already.
@@ -62,8 +62,8 @@ impl Hold {
 
     /// Gives the payment back, and waits until that is done.
     pub(crate) async fn give_back(mut self) {
-        if let Some(giving) = self.start_giving_back() {
-            // What went wrong has been said.
+        if let Some(giving) = self.giving_back() {
+            // A store that panicked has said so.
             let _ = giving.await;
         }
     }
@@ -81,14 +81,12 @@ impl Hold {
         self.armed = false;
     }
 
-    fn start_giving_back(&mut self) -> Option<JoinHandle<()>> {
+    fn giving_back(&mut self) -> Option<SeenThrough<()>> {
         if !std::mem::take(&mut self.armed) {
             return None;
         }
         let (shared, key, paid) = (Arc::clone(&self.shared), self.key.clone(), self.paid.take());
-        // Without a runtime the claim stays until the payment's end: nobody is charged for it.
-        let runtime = Handle::try_current().ok()?;
-        Some(runtime.spawn(async move {
+        Some(SeenThrough::new(async move {
             let given = match paid {
                 None => shared.claims.release(&key).await,
                 Some(receipt) => shared.claims.advance(&key, ClaimState::Owed(receipt)).await,
@@ -102,6 +100,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        drop(self.start_giving_back());
+        // Without a runtime the claim stays until the payment's end: nobody is charged for it.
+        drop(self.giving_back());
     }
 }

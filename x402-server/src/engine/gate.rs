@@ -16,6 +16,7 @@ use super::challenge::Challenge;
 use super::claim::Hold;
 use super::head::RequestHead;
 use super::reply::Reply;
+use super::seen_through::Panicked;
 use super::sent::{Sent, Speaks, Unreadable};
 use super::settlement::{self, Outcome, Settlement};
 use super::ticket::{Payment, Ticket};
@@ -282,8 +283,7 @@ impl Paid {
                 Ok(Ticket::new(gate, payment, hold, None, url, response_header))
             }
             Ok(Outcome::Not(why)) => Err(why),
-            // The task panicked, or the runtime is shutting down.
-            Err(_) => Err(Why::SettlementUnknown),
+            Err(Panicked) => Err(Why::SettlementUnknown),
         }
     }
 }

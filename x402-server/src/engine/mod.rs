@@ -9,7 +9,8 @@
 //! | `challenge` | the 402, encoded once |
 //! | `claim` | the hold on a payment, given up when dropped |
 //! | `ticket` | what the handler runs under, and its end |
-//! | `settlement` | the task that settles, and what its outcome means |
+//! | `settlement` | settling, and what its outcome means |
+//! | `seen_through` | work that a client's hanging up does not end |
 //! | `answers` | the one table of what is answered when, by whose fault it is |
 
 mod answers;
@@ -18,6 +19,7 @@ mod claim;
 mod gate;
 mod head;
 mod reply;
+mod seen_through;
 mod sent;
 mod settlement;
 mod ticket;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use x402_ledger::{ClaimState, Payment as Line, PaymentKey, Status};
 use x402_types::facilitator::{Answer, FacilitatorError, Request};
@@ -13,6 +12,7 @@ use x402_types::{ErrorReason, Fault, SettleResponse};
 use super::answers::Why;
 use super::claim::Hold;
 use super::gate::{Shared, seconds_since_1970};
+use super::seen_through::SeenThrough;
 use super::ticket::Payment;
 use crate::foreign::excerpt;
 
@@ -55,22 +55,15 @@ const TRANSACTION_LIMIT: usize = 256;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Settles in a task of its own, which goes on where the receiver is dropped: the outcome is then
-/// dropped with it, and so the payment is owed.
+/// Settles, whether or not anybody waits for it. An outcome that nobody takes is dropped, and so the
+/// payment is owed.
 pub(super) fn start(
     shared: Arc<Shared>,
     hold: Hold,
     settlement: Settlement,
-) -> oneshot::Receiver<Outcome> {
-    let (tell, told) = oneshot::channel();
+) -> SeenThrough<Outcome> {
     let settlements = shared.settlements.clone();
-    settlements.spawn(async move {
-        let outcome = run(shared, hold, settlement).await;
-        if tell.send(outcome).is_err() {
-            tracing::info!("settlement ended after its client had gone");
-        }
-    });
-    told
+    SeenThrough::new(settlements.track_future(run(shared, hold, settlement)))
 }
 
 /// Settles once: writes the intent down, asks the facilitator, writes the outcome down. What is not

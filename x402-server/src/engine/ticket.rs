@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
 use x402_types::{Amount, Asset, JsonError, Network, SettleResponse, encode};
 
 use super::answers::Why;
 use super::claim::Hold;
 use super::gate::Gate;
 use super::reply::Reply;
+use super::seen_through::{Panicked, SeenThrough};
 use super::settlement::{self, Outcome, Settlement};
 
 /// A payment that a request is served on.
@@ -110,9 +110,9 @@ impl Ticket {
     /// The answer to give in the handler's stead.
     ///
     /// # Cancel safety
-    /// Settlement runs in a task of its own from the moment of this call. Where the returned future
-    /// is dropped, settlement goes on, its outcome is written down, and the payer, who got nothing,
-    /// is served once when it asks again with the same payment.
+    /// Where the returned future is dropped, even before it is polled, settlement goes on in a task of
+    /// its own, its outcome is written down, and the payer, who got nothing, is served once when it
+    /// asks again with the same payment.
     pub fn finish(
         self,
         status: u16,
@@ -131,8 +131,7 @@ impl Ticket {
                 Step::Settle(outcome) => match outcome.await {
                     Ok(Outcome::Settled(settled)) => *settled,
                     Ok(Outcome::Not(why)) => return Err(gate.answer(why, &url)),
-                    // The task panicked, or the runtime is shutting down.
-                    Err(_) => return Err(gate.answer(Why::SettlementUnknown, &url)),
+                    Err(Panicked) => return Err(gate.answer(Why::SettlementUnknown, &url)),
                 },
                 Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
                 Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
@@ -171,7 +170,7 @@ fn receipt_header(receipt: SettleResponse) -> Result<String, JsonError> {
 
 /// What is left to do when the handler has answered.
 enum Step {
-    Settle(oneshot::Receiver<Outcome>),
+    Settle(SeenThrough<Outcome>),
     LetGo(Hold),
     SettledBefore(Hold, Option<SettleResponse>),
 }
