@@ -265,14 +265,14 @@ impl Paid {
             hold.give_back().await;
             return Err(why);
         }
-        let settlement = Settlement {
+        let settlement = Box::new(Settlement {
             request,
             purchase,
             valid_before,
             payment: payment.clone(),
             verified: !upfront,
             response_header,
-        };
+        });
         if !upfront {
             return Ok(Ticket::new(gate, payment, hold, Some(settlement), url, response_header));
         }

@@ -33,18 +33,14 @@ pub(crate) enum Unreadable {
 impl Sent {
     pub(crate) fn read(speaks: Speaks, value: &[u8], limit: usize) -> Result<Self, Unreadable> {
         let json = header::decode_to_json(value, limit)?;
-        let expected = match speaks {
-            Speaks::V2 => 2,
-            Speaks::V1 => 1,
+        let (sent, expected) = match speaks {
+            Speaks::V2 => (header::from_json(&json).map(|sent| Self::V2(Box::new(sent))), 2),
+            Speaks::V1 => (header::from_json(&json).map(Self::V1), 1),
         };
-        if let Some(version) = peek_version(&json).filter(|version| *version != expected) {
-            return Err(Unreadable::Version(version));
-        }
-        let sent = match speaks {
-            Speaks::V2 => header::from_json(&json).map(|payment| Self::V2(Box::new(payment))),
-            Speaks::V1 => header::from_json(&json).map(Self::V1),
-        };
-        Ok(sent.map_err(DecodeError::from)?)
+        sent.map_err(|error| match peek_version(&json) {
+            Some(version) if version != expected => Unreadable::Version(version),
+            _ => Unreadable::Malformed(error.into()),
+        })
     }
 
     pub(crate) fn payload(&self) -> &RawObject {

@@ -60,7 +60,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) fn start(
     shared: Arc<Shared>,
     hold: Hold,
-    settlement: Settlement,
+    settlement: Box<Settlement>,
 ) -> SeenThrough<Outcome> {
     let settlements = shared.settlements.clone();
     SeenThrough::new(settlements.track_future(run(shared, hold, settlement)))
@@ -68,7 +68,7 @@ pub(super) fn start(
 
 /// Settles once: writes the intent down, asks the facilitator, writes the outcome down. What is not
 /// known in the end stays claimed, and a task of its own goes on asking.
-async fn run(shared: Arc<Shared>, hold: Hold, settlement: Settlement) -> Outcome {
+async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Outcome {
     let key = hold.key().clone();
     if let Err(error) = shared.payments.record(&line(&key, &settlement)).await {
         tracing::error!(%error, "the ledger cannot be written; nothing is settled");
@@ -124,7 +124,7 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Settlement) -> Outcome
 }
 
 /// Holds the claim and goes on asking, in the background.
-async fn reconcile(shared: Arc<Shared>, key: PaymentKey, settlement: Settlement) {
+async fn reconcile(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settlement>) {
     if let Err(error) = shared.claims.advance(&key, ClaimState::Unresolved).await {
         tracing::error!(%error, payment = %key, "an unresolved claim was not written down");
     }
@@ -134,7 +134,7 @@ async fn reconcile(shared: Arc<Shared>, key: PaymentKey, settlement: Settlement)
 /// Asks for a settlement whose outcome is not known, until it is or the payment is long past its
 /// end. To ask again is safe: a chain settles an authorization once. A payment found settled is
 /// owed, because the request that carried it was not served.
-async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Settlement) {
+async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settlement>) {
     let mut pause = FIRST_PAUSE;
     let longest = seconds_since_1970().saturating_add(LONGEST_WATCH);
     let end = settlement.valid_before.saturating_add(AFTERMATH).min(longest);

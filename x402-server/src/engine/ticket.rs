@@ -78,7 +78,7 @@ pub struct Ticket {
     payment: Payment,
     hold: Hold,
     /// What is still to be settled; `None` where it was settled before.
-    settlement: Option<Settlement>,
+    settlement: Option<Box<Settlement>>,
     url: String,
     response_header: &'static str,
 }
@@ -88,7 +88,7 @@ impl Ticket {
         gate: Gate,
         payment: Payment,
         hold: Hold,
-        settlement: Option<Settlement>,
+        settlement: Option<Box<Settlement>>,
         url: String,
         response_header: &'static str,
     ) -> Self {
