@@ -4,8 +4,8 @@ use x402_ledger::{ClaimState, Claimed, PaymentKey};
 use x402_types::SettleResponse;
 
 use super::answers::Why;
-use super::gate::Shared;
 use super::seen_through::SeenThrough;
+use super::shared::Shared;
 
 /// A hold on a claimed payment. Dropped, it gives the payment back: to be used again where nothing
 /// was settled, to be served where it was.

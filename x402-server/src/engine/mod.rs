@@ -11,6 +11,7 @@
 //! | `ticket` | what the handler runs under, and its end |
 //! | `settlement` | settling, and what its outcome means |
 //! | `seen_through` | work that a client's hanging up does not end |
+//! | `shared` | what all routes of a paywall have in common |
 //! | `answers` | the one table of what is answered when, by whose fault it is |
 
 mod answers;
@@ -22,13 +23,16 @@ mod reply;
 mod seen_through;
 mod sent;
 mod settlement;
+mod shared;
 mod ticket;
 
 #[cfg(feature = "tower")]
 pub(crate) use gate::{FirstLook, Paid};
-pub(crate) use gate::{Offer, Rules, Shared};
+
 #[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;
+
+pub(crate) use shared::{Offer, Rules, Shared};
 
 pub use gate::{Admission, Gate};
 pub use head::RequestHead;

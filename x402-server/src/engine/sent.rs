@@ -5,7 +5,7 @@ use x402_types::{
     header, peek_version, v1,
 };
 
-use super::gate::Offer;
+use super::shared::Offer;
 
 /// A payment as it came, decoded.
 #[derive(Clone, Debug)]

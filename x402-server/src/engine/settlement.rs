@@ -11,8 +11,8 @@ use x402_types::{ErrorReason, Fault, SettleResponse};
 
 use super::answers::Why;
 use super::claim::Hold;
-use super::gate::{Shared, seconds_since_1970};
 use super::seen_through::SeenThrough;
+use super::shared::{Shared, seconds_since_1970};
 use super::ticket::Payment;
 use crate::foreign::excerpt;
 

@@ -8,13 +8,11 @@ use x402_evm::{ExactEvm, exact_offer};
 use x402_ledger::dynamic::{DynClaims, DynPayments};
 use x402_ledger::{Claims, MemoryStore, Payments};
 use x402_types::facilitator::Facilitator;
-use x402_types::scheme::{Check, Refusal};
-use x402_types::{
-    Amount, Asset, JsonError, MoneyError, Network, NetworkError, PaymentFlow, header,
-};
+use x402_types::scheme::Check;
+use x402_types::{Amount, Asset, Network, NetworkError, PaymentFlow, header};
 
 use super::supported::Supported;
-use super::{Accepted, Inner, Paywall};
+use super::{Accepted, ConfigError, Inner, Mistake, Paywall};
 use crate::engine::{Rules, Shared};
 
 /// Settings of a paywall. Nothing is checked before [`build`](Self::build), which then tells every
@@ -38,89 +36,6 @@ pub struct PaywallBuilder<P = Paywall> {
     verify_timeout: Duration,
     settle_timeout: Duration,
     paywall: PhantomData<fn() -> P>,
-}
-
-/// Everything that is wrong with a configuration.
-#[derive(Debug)]
-pub struct ConfigError {
-    mistakes: Vec<Mistake>,
-}
-
-/// One thing that is wrong with a configuration.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Mistake {
-    /// No network.
-    #[error("no network: add .network(\"base\"), or .network(\"base-sepolia\") for tests")]
-    NoNetwork,
-    /// A network that is none.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
-    /// A network without a known token.
-    #[error(
-        "no token is known on {0}: add .asset(Asset::eip3009(..)) with its address and signing domain"
-    )]
-    NoToken(Network),
-    /// A token of a network that is not among the paywall's.
-    #[error(
-        "the token {symbol} is on {network}, which is not among the networks: add .network(\"{network}\")"
-    )]
-    StrayToken {
-        /// The token.
-        symbol: String,
-        /// Its network.
-        network: Network,
-    },
-    /// No payee.
-    #[error("nobody is paid: add .pay_to(\"0x…\") with your address")]
-    NoPayee,
-    /// No facilitator.
-    #[error("no facilitator: add .facilitator(\"https://…\"), or .facilitator_in_process(..)")]
-    NoFacilitator,
-    /// The facilitator's address is no use.
-    #[cfg(feature = "http-facilitator")]
-    #[error(transparent)]
-    Facilitator(#[from] crate::facilitator::InvalidFacilitator),
-    /// The facilitator does not settle what is offered.
-    #[error(
-        "the facilitator does not settle {scheme:?} on {network}; it says that it settles: {kinds}"
-    )]
-    Unsupported {
-        /// The scheme.
-        scheme: String,
-        /// The network.
-        network: Network,
-        /// What it settles.
-        kinds: String,
-    },
-    /// No public address.
-    #[error(
-        "no public address: add .public_url(\"https://api.example.com\"). It is never taken from a request, whose Host header anybody can write"
-    )]
-    NoPublicUrl,
-    /// A public address that is none.
-    #[error(
-        "the public address {0:?} must begin with https:// or http:// and have no query, fragment or spaces"
-    )]
-    PublicUrl(String),
-    /// A scheme does not take the offer.
-    #[error("this cannot be offered: {0}")]
-    Offer(#[source] Refusal),
-    /// No scheme for a network.
-    #[error("no scheme covers {0}")]
-    NoScheme(Network),
-    /// A price that is none, or too fine.
-    #[error(transparent)]
-    Price(#[from] MoneyError),
-    /// A price of nothing.
-    #[error("the price is zero: leave the route without a price instead")]
-    ZeroPrice,
-    /// A price in a token that the paywall does not take.
-    #[error("the price {0} names a token that none of the networks has")]
-    NoSuchToken(String),
-    /// Something does not serialize.
-    #[error("the terms do not serialize: {0}")]
-    Encoding(#[source] JsonError),
 }
 
 /// How long the start waits for the facilitator to say what it supports.
@@ -413,28 +328,3 @@ impl<P> fmt::Debug for PaywallBuilder<P> {
             .finish_non_exhaustive()
     }
 }
-
-impl ConfigError {
-    pub(crate) fn one(mistake: Mistake) -> Self {
-        Self { mistakes: vec![mistake] }
-    }
-
-    /// Each mistake.
-    pub fn mistakes(&self) -> &[Mistake] {
-        &self.mistakes
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.mistakes.as_slice() {
-            [one] => write!(f, "the paywall's configuration is wrong: {one}"),
-            many => {
-                write!(f, "the paywall's configuration is wrong in {} places:", many.len())?;
-                many.iter().try_for_each(|mistake| write!(f, "\n  - {mistake}"))
-            }
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}

@@ -1,6 +1,7 @@
 //! A seller's settings, and from them the gates of its routes.
 
 mod builder;
+mod mistake;
 mod price;
 mod supported;
 
@@ -12,7 +13,8 @@ use x402_types::{Money, PaymentFlow, SupportedResponse};
 
 use crate::engine::{Rules, Shared};
 
-pub use builder::{ConfigError, IntoNetwork, Mistake, PaywallBuilder};
+pub use builder::{IntoNetwork, PaywallBuilder};
+pub use mistake::{ConfigError, Mistake};
 pub use price::Price;
 
 use supported::Supported;

@@ -1,0 +1,49 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio_util::task::TaskTracker;
+use x402_ledger::dynamic::{DynClaims, DynPayments};
+use x402_types::facilitator::Facilitator;
+use x402_types::scheme::{Check, Terms};
+use x402_types::{Asset, PaymentRequirements, Verbatim};
+
+/// What all routes of a paywall have in common.
+pub(crate) struct Shared {
+    pub(crate) facilitator: Arc<dyn Facilitator>,
+    pub(crate) claims: Arc<dyn DynClaims>,
+    pub(crate) payments: Arc<dyn DynPayments>,
+    /// Settlements under way.
+    pub(crate) settlements: TaskTracker,
+    pub(crate) rules: Rules,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+/// Settings of a paywall that the engine goes by.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// Scheme, host and prefix of the site, without a slash at the end.
+    pub(crate) public_url: String,
+    pub(crate) accept_v1: bool,
+    pub(crate) check: Check,
+    /// Bytes of a payment header.
+    pub(crate) header_limit: usize,
+    pub(crate) verify_timeout: Duration,
+    pub(crate) settle_timeout: Duration,
+}
+
+/// A way to pay for a route.
+pub(crate) struct Offer {
+    pub(crate) requirements: Verbatim<PaymentRequirements>,
+    pub(crate) terms: Box<dyn Terms>,
+    pub(crate) asset: Arc<Asset>,
+}
+
+pub(crate) fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
