@@ -62,11 +62,11 @@ async fn settle(provider: RootProvider, times: usize) -> Result<Duration, Error>
             payload,
             extensions: None,
         };
-        let request = Request::V2(VerifyRequest {
+        let request = Request::v2(VerifyRequest {
             x402_version: Version,
             payment_payload: Verbatim::new(payment)?,
             payment_requirements: offer.clone(),
-        });
+        })?;
         let start = Instant::now();
         let settled = facilitator.settle(&request).await?;
         took.push(start.elapsed().as_secs_f64());

@@ -40,11 +40,11 @@ async fn payment() -> Result<Request, Error> {
         payload,
         extensions: None,
     };
-    Ok(Request::V2(VerifyRequest {
+    Ok(Request::v2(VerifyRequest {
         x402_version: Version,
         payment_payload: Verbatim::new(payment)?,
         payment_requirements: offer,
-    }))
+    })?)
 }
 
 fn chain(provider: &RootProvider) -> Result<Chain, Error> {

@@ -124,7 +124,7 @@ impl Payer {
             status: Status::Intended,
             transaction: None,
         };
-        self.inner.ledger.record(&payment).await.map_err(PayError::Ledger)?;
+        self.inner.ledger.record(payment.clone()).await.map_err(PayError::Ledger)?;
         let signed = match draft.sign().await {
             Ok(payload) => self.header(challenge, choice, &payload),
             Err(refusal) => Err(PayError::Signing(refusal)),

@@ -290,7 +290,7 @@ async fn one_request_can_be_given_a_limit_of_its_own() {
 async fn nothing_is_signed_that_cannot_be_written_down() {
     struct Broken;
     impl Payments for Broken {
-        async fn record(&self, _: &x402_ledger::Payment) -> Result<(), x402_ledger::StoreError> {
+        async fn record(&self, _: x402_ledger::Payment) -> Result<(), x402_ledger::StoreError> {
             Err(x402_ledger::StoreError::Unavailable("the disk is full".into()))
         }
         async fn complete(

@@ -112,7 +112,7 @@ impl Work {
             status: Status::Intended,
             transaction: None,
         };
-        let written = self.payments.record(&line).await;
+        let written = self.payments.record(line).await;
         written.map_err(|error| Unavailable::Store(Arc::new(error)))
     }
 

@@ -13,9 +13,9 @@ pub enum ClaimState {
     Unresolved,
     /// It is settled, and its payer has not been served yet. The next request for the same
     /// purchase is served without paying again.
-    Owed(SettleResponse),
-    /// It is settled and served: used up.
-    Used(SettleResponse),
+    Owed(Box<SettleResponse>),
+    /// It is settled and served: used up. The books know the rest.
+    Used,
 }
 
 /// What a claim came to.
@@ -25,7 +25,7 @@ pub enum Claimed {
     Fresh,
     /// The payment is settled and was owed for this very purchase; it is now this caller's to
     /// serve, without settling.
-    Owed(SettleResponse),
+    Owed(Box<SettleResponse>),
     /// The payment is somebody's already: in this state.
     Taken(ClaimState),
 }

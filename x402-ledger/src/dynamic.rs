@@ -46,7 +46,7 @@ impl<T: Claims> DynClaims for T {
 /// [`Payments`], object-safe.
 pub trait DynPayments: Send + Sync + 'static {
     /// [`Payments::record`]
-    fn record<'a>(&'a self, payment: &'a Payment) -> Answer<'a, ()>;
+    fn record(&self, payment: Payment) -> Answer<'_, ()>;
     /// [`Payments::complete`]
     fn complete<'a>(
         &'a self,
@@ -62,7 +62,7 @@ pub trait DynPayments: Send + Sync + 'static {
 }
 
 impl<T: Payments> DynPayments for T {
-    fn record<'a>(&'a self, payment: &'a Payment) -> Answer<'a, ()> {
+    fn record(&self, payment: Payment) -> Answer<'_, ()> {
         Box::pin(Payments::record(self, payment))
     }
 

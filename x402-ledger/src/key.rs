@@ -1,5 +1,7 @@
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use x402_types::Network;
@@ -9,12 +11,26 @@ use x402_types::Network;
 ///
 /// Never made of header or signature bytes: the same payment can be spelled in many ways.
 ///
-/// Cheap to clone: clones share it.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// Cheap to clone and to look up: clones share it, and it is hashed once, with a secret of this
+/// process. The order of keys means nothing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Parts", into = "Parts")]
-pub struct PaymentKey(Arc<Parts>);
+pub struct PaymentKey(Arc<Inner>);
 
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Inner {
+    /// Compared first: keys that differ nearly always differ here.
+    hash: u64,
+    network: Network,
+    /// Asset, payer and nonce in a row: there may be millions of keys.
+    rest: Box<str>,
+    asset_end: usize,
+    payer_end: usize,
+}
+
+static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+#[derive(Serialize, Deserialize)]
 struct Parts {
     network: Network,
     asset: String,
@@ -27,9 +43,18 @@ impl PaymentKey {
     /// folded to lower case.
     pub fn new(network: Network, asset: &str, payer: &str, nonce: &str) -> Self {
         let evm = network.chain_id().is_some();
-        let fold = |text: &str| if evm { text.to_ascii_lowercase() } else { text.to_owned() };
-        let (asset, payer, nonce) = (fold(asset), fold(payer), fold(nonce));
-        Self(Arc::new(Parts { network, asset, payer, nonce }))
+        let asset_end = asset.len();
+        let payer_end = asset_end + payer.len();
+        let mut rest = [asset, payer, nonce].concat();
+        if evm {
+            rest.make_ascii_lowercase();
+        }
+        let hash = HASHES.hash_one((&network, &rest, asset_end, payer_end));
+        Self(Arc::new(Inner { hash, network, rest: rest.into(), asset_end, payer_end }))
+    }
+
+    fn part(&self, range: Range<usize>) -> &str {
+        self.0.rest.get(range).unwrap_or_default()
     }
 
     /// The chain.
@@ -39,24 +64,30 @@ impl PaymentKey {
 
     /// The token.
     pub fn asset(&self) -> &str {
-        &self.0.asset
+        self.part(0..self.0.asset_end)
     }
 
     /// Who pays.
     pub fn payer(&self) -> &str {
-        &self.0.payer
+        self.part(self.0.asset_end..self.0.payer_end)
     }
 
     /// What the payer uses once.
     pub fn nonce(&self) -> &str {
-        &self.0.nonce
+        self.part(self.0.payer_end..self.0.rest.len())
+    }
+}
+
+impl Hash for PaymentKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash.hash(state);
     }
 }
 
 impl fmt::Display for PaymentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { network, asset, payer, nonce } = &*self.0;
-        write!(f, "{network}/{asset}/{payer}/{nonce}")
+        let (network, asset, payer) = (self.network(), self.asset(), self.payer());
+        write!(f, "{network}/{asset}/{payer}/{}", self.nonce())
     }
 }
 
@@ -75,6 +106,11 @@ impl From<Parts> for PaymentKey {
 
 impl From<PaymentKey> for Parts {
     fn from(key: PaymentKey) -> Self {
-        (*key.0).clone()
+        Self {
+            network: key.network().clone(),
+            asset: key.asset().to_owned(),
+            payer: key.payer().to_owned(),
+            nonce: key.nonce().to_owned(),
+        }
     }
 }

@@ -22,7 +22,7 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Claimbook {
-    entries: HashMap<PaymentKey, Box<Entry>>,
+    entries: HashMap<PaymentKey, Entry>,
     /// When each key dies, soonest first. A key that was released and claimed anew stands here
     /// twice; its entry tells which of the two counts.
     deaths: BinaryHeap<Reverse<(u64, PaymentKey)>>,
@@ -117,13 +117,17 @@ impl Claims for MemoryStore {
         }
         book.deaths.push(Reverse((expires, key.clone())));
         let entry = Entry { purchase: purchase.to_owned(), expires, state: ClaimState::InFlight };
-        book.entries.insert(key.clone(), Box::new(entry));
+        book.entries.insert(key.clone(), entry);
         Ok(Claimed::Fresh)
     }
 
     async fn advance(&self, key: &PaymentKey, state: ClaimState) -> Result<(), StoreError> {
         let mut book = self.claims();
         let entry = book.entries.get_mut(key).ok_or(StoreError::Missing)?;
+        if state == ClaimState::Used {
+            // Nothing more is asked of it than whether it was there.
+            entry.purchase = String::new();
+        }
         entry.state = state;
         Ok(())
     }
@@ -138,13 +142,14 @@ impl Claims for MemoryStore {
 }
 
 impl Payments for MemoryStore {
-    async fn record(&self, payment: &Payment) -> Result<(), StoreError> {
+    async fn record(&self, payment: Payment) -> Result<(), StoreError> {
         let capacity = self.inner.capacity;
+        let key = payment.key.clone();
         let mut books = self.books();
-        if books.lines.insert(payment.key.clone(), Box::new(payment.clone())).is_some() {
+        if books.lines.insert(key.clone(), Box::new(payment)).is_some() {
             return Ok(());
         }
-        books.order.push_back(payment.key.clone());
+        books.order.push_back(key);
         if books.lines.len() > capacity {
             let Books { lines, order } = &mut *books;
             let finished = order

@@ -54,7 +54,7 @@ pub trait Payments: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; the caller then lets no money move.
-    fn record(&self, payment: &Payment) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn record(&self, payment: Payment) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Completes the line of this key. `at` is in milliseconds since 1970; a transaction that is
     /// `None` leaves the one that is known.

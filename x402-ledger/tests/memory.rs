@@ -65,8 +65,7 @@ async fn a_released_payment_can_be_claimed_again() {
 
 #[tokio::test]
 async fn only_what_is_in_flight_is_released() {
-    for state in [ClaimState::Unresolved, ClaimState::Owed(receipt()), ClaimState::Used(receipt())]
-    {
+    for state in [ClaimState::Unresolved, ClaimState::Owed(Box::new(receipt())), ClaimState::Used] {
         let store = MemoryStore::new();
         claim(&store, 1).await;
         store.advance(&key(1), state.clone()).await.unwrap();
@@ -80,10 +79,10 @@ async fn only_what_is_in_flight_is_released() {
 async fn what_is_owed_is_handed_out_once_and_for_its_own_purchase_only() {
     let store = MemoryStore::new();
     claim(&store, 1).await;
-    store.advance(&key(1), ClaimState::Owed(receipt())).await.unwrap();
+    store.advance(&key(1), ClaimState::Owed(Box::new(receipt()))).await.unwrap();
     let other = store.claim(&key(1), "GET https://shop.test/other", END, NOW).await.unwrap();
-    assert_eq!(other, Claimed::Taken(ClaimState::Owed(receipt())));
-    assert_eq!(claim(&store, 1).await, Claimed::Owed(receipt()));
+    assert_eq!(other, Claimed::Taken(ClaimState::Owed(Box::new(receipt()))));
+    assert_eq!(claim(&store, 1).await, Claimed::Owed(Box::new(receipt())));
     assert_eq!(claim(&store, 1).await, Claimed::Taken(ClaimState::InFlight));
 }
 
@@ -120,7 +119,7 @@ async fn what_was_never_claimed_cannot_be_advanced() {
 #[tokio::test]
 async fn a_line_is_completed_and_keeps_the_transaction_that_is_known() {
     let store = MemoryStore::new();
-    store.record(&line(1, Status::Intended)).await.unwrap();
+    store.record(line(1, Status::Intended)).await.unwrap();
     let pending = Some("0xabc".to_owned());
     store.complete(&key(1), Status::Pending, pending, 1_700_000_001_000).await.unwrap();
     store.complete(&key(1), Status::Settled, None, 1_700_000_002_000).await.unwrap();
@@ -135,9 +134,9 @@ async fn a_line_is_completed_and_keeps_the_transaction_that_is_known() {
 #[tokio::test]
 async fn the_books_drop_the_oldest_finished_line_and_never_an_unfinished_one() {
     let store = MemoryStore::with_capacity(2);
-    store.record(&line(1, Status::Unknown)).await.unwrap();
-    store.record(&line(2, Status::Settled)).await.unwrap();
-    store.record(&line(3, Status::Intended)).await.unwrap();
+    store.record(line(1, Status::Unknown)).await.unwrap();
+    store.record(line(2, Status::Settled)).await.unwrap();
+    store.record(line(3, Status::Intended)).await.unwrap();
     let kept: Vec<_> = store.recent(10).await.unwrap().into_iter().map(|line| line.key).collect();
     assert_eq!(kept, [key(3), key(1)]);
 }

@@ -191,7 +191,7 @@ impl Claims for Remote {
 }
 
 impl Payments for Remote {
-    async fn record(&self, payment: &Line) -> Result<(), StoreError> {
+    async fn record(&self, payment: Line) -> Result<(), StoreError> {
         self.store.record(payment).await
     }
 

@@ -62,7 +62,7 @@ impl Claims for Fragile {
 }
 
 impl Payments for Fragile {
-    async fn record(&self, payment: &Line) -> Result<(), StoreError> {
+    async fn record(&self, payment: Line) -> Result<(), StoreError> {
         whole(&self.broken.record)?;
         self.store.record(payment).await
     }

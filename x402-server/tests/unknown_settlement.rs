@@ -233,13 +233,13 @@ async fn ended(seconds_ago: u64, state: Option<ClaimState>) -> (Shop, Answer) {
 #[tokio::test]
 async fn a_payment_that_has_ended_is_not_asked_for_again_where_it_may_have_been_settled() {
     let receipt = SettleResponse::settled(Payer::number(1).address(), "0x1", "eip155:84532");
-    let (shop, owed) = ended(60, Some(ClaimState::Owed(receipt.clone()))).await;
+    let (shop, owed) = ended(60, Some(ClaimState::Owed(Box::new(receipt)))).await;
     owed.assert_served();
     assert_eq!(shop.goods.runs(), 1);
 
     let (_, unresolved) = ended(60, Some(ClaimState::Unresolved)).await;
     assert_pending(&unresolved);
-    let (_, used) = ended(60, Some(ClaimState::Used(receipt))).await;
+    let (_, used) = ended(60, Some(ClaimState::Used)).await;
     assert_eq!(used.assert_refused(409).error(), "payment_already_used");
 
     let reason = ErrorReason::InvalidExactEvmPayloadAuthorizationValidBefore;

@@ -6,7 +6,10 @@ use std::pin::Pin;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::message::peek_version;
-use crate::{Network, SettleResponse, SupportedResponse, VerifyRequest, VerifyResponse, v1};
+use crate::{
+    JsonError, Network, SettleResponse, SupportedResponse, Verbatim, VerifyRequest, VerifyResponse,
+    v1,
+};
 
 /// A call to a facilitator under way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, FacilitatorError>> + Send + 'a>>;
@@ -40,7 +43,9 @@ impl<T: Facilitator + ?Sized> Facilitator for std::sync::Arc<T> {
     }
 }
 
-/// What a facilitator is asked, in either version of the protocol.
+/// What a facilitator is asked, in either version of the protocol, with its JSON.
+///
+/// Cheap to clone: clones share it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(
     feature = "schema",
@@ -50,12 +55,36 @@ impl<T: Facilitator + ?Sized> Facilitator for std::sync::Arc<T> {
 #[serde(untagged)]
 pub enum Request {
     /// Version 2.
-    V2(VerifyRequest),
+    V2(Verbatim<VerifyRequest>),
     /// Version 1.
-    V1(v1::VerifyRequest),
+    V1(Verbatim<v1::VerifyRequest>),
 }
 
 impl Request {
+    /// A question of version 2.
+    ///
+    /// # Errors
+    /// Where it does not serialize.
+    pub fn v2(question: VerifyRequest) -> Result<Self, JsonError> {
+        Verbatim::new(question).map(Self::V2)
+    }
+
+    /// A question of version 1.
+    ///
+    /// # Errors
+    /// Where it does not serialize.
+    pub fn v1(question: v1::VerifyRequest) -> Result<Self, JsonError> {
+        Verbatim::new(question).map(Self::V1)
+    }
+
+    /// Its JSON, as it was read or is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::V2(request) => request.as_str(),
+            Self::V1(request) => request.as_str(),
+        }
+    }
+
     /// The network of the server's terms; `None` where version 1 names one that is unknown.
     pub fn network(&self) -> Option<Network> {
         match self {

@@ -1,7 +1,6 @@
 //! JSON that must not be believed.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -11,31 +10,34 @@ use crate::JsonError;
 
 /// Nesting that no message of the protocol comes near.
 const MAX_DEPTH: usize = 32;
+/// Keys of all objects around a place in a message, as many as are usual.
+const KEYS: usize = 24;
 
 /// Reads hostile JSON: a key that stands twice in one object, at any depth, is refused, because two
 /// readers may each believe another one of the two; so is nesting deeper than 32, and anything that
 /// is not an object.
 pub(crate) fn from_hostile<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    Unambiguous { depth: 0 }.deserialize(&mut deserializer)?;
+    Unambiguous { depth: 0, keys: &mut Vec::with_capacity(KEYS) }.deserialize(&mut deserializer)?;
     Ok(serde_json::from_str(text)?)
 }
 
-#[derive(Clone, Copy)]
-struct Unambiguous {
+struct Unambiguous<'a, 'de> {
     depth: usize,
+    /// The keys of this object so far, after those of the objects around it.
+    keys: &'a mut Vec<Cow<'de, str>>,
 }
 
-impl Unambiguous {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+impl<'de> Unambiguous<'_, 'de> {
+    fn deeper<E: serde::de::Error>(&mut self) -> Result<Unambiguous<'_, 'de>, E> {
         if self.depth >= MAX_DEPTH {
             return Err(E::custom(format_args!("nested deeper than {MAX_DEPTH}")));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Unambiguous { depth: self.depth + 1, keys: self.keys })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Unambiguous {
+impl<'de> DeserializeSeed<'de> for Unambiguous<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -43,7 +45,7 @@ impl<'de> DeserializeSeed<'de> for Unambiguous {
     }
 }
 
-impl<'de> Visitor<'de> for Unambiguous {
+impl<'de> Visitor<'de> for Unambiguous<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,26 +76,27 @@ impl<'de> Visitor<'de> for Unambiguous {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         if self.depth == 0 {
             return Err(A::Error::custom("expected a JSON object"));
         }
-        let inside = self.deeper()?;
-        while items.next_element_seed(inside)?.is_some() {}
+        while items.next_element_seed(self.deeper()?)?.is_some() {}
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let inside = self.deeper()?;
-        let mut seen = BTreeSet::new();
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
+        let around = self.keys.len();
         while let Some(Key(key)) = entries.next_key()? {
-            if seen.contains(&key) {
-                let excerpt: String = key.chars().take(64).collect();
-                return Err(A::Error::custom(format_args!("the key {excerpt:?} stands twice")));
-            }
-            seen.insert(key);
-            entries.next_value_seed(inside)?;
+            self.keys.push(key);
+            entries.next_value_seed(self.deeper()?)?;
         }
+        let keys = self.keys.get_mut(around..).unwrap_or_default();
+        keys.sort_unstable();
+        if let Some((key, _)) = keys.iter().zip(keys.iter().skip(1)).find(|(a, b)| a == b) {
+            let excerpt: String = key.chars().take(64).collect();
+            return Err(A::Error::custom(format_args!("the key {excerpt:?} stands twice")));
+        }
+        self.keys.truncate(around);
         Ok(())
     }
 }

@@ -1,10 +1,13 @@
 //! JSON that must come out as it went in.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::de::{DeserializeOwned, Error as _, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -94,8 +97,12 @@ impl<'de> Deserialize<'de> for RawObject {
 /// Reads as its value; serializes as the text that came in, unknown keys, key order and all. A
 /// payer's choice must be echoed so, and a payment forwarded so: counterparts compare, and some
 /// hash, the text.
+///
+/// Cheap to clone: clones share it.
+pub struct Verbatim<T>(Arc<Read<T>>);
+
 #[derive(Clone)]
-pub struct Verbatim<T> {
+struct Read<T> {
     raw: Box<RawValue>,
     value: T,
 }
@@ -106,19 +113,28 @@ impl<T: Serialize> Verbatim<T> {
     /// # Errors
     /// Where the value does not serialize.
     pub fn new(value: T) -> Result<Self, JsonError> {
-        Ok(Self { raw: to_raw_value(&value)?, value })
+        let raw = to_raw_value(&value)?;
+        Ok(Self(Arc::new(Read { raw, value })))
     }
 }
 
 impl<T> Verbatim<T> {
     /// The text, as read.
     pub fn as_str(&self) -> &str {
-        self.raw.get()
+        self.0.raw.get()
     }
+}
 
+impl<T: Clone> Verbatim<T> {
     /// The message, without its text.
     pub fn into_inner(self) -> T {
-        self.value
+        Arc::unwrap_or_clone(self.0).value
+    }
+}
+
+impl<T> Clone for Verbatim<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -126,7 +142,7 @@ impl<T> Deref for Verbatim<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.value
+        &self.0.value
     }
 }
 
@@ -141,7 +157,7 @@ impl<T> Eq for Verbatim<T> {}
 
 impl<T: fmt::Debug> fmt::Debug for Verbatim<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.fmt(f)
+        self.0.value.fmt(f)
     }
 }
 
@@ -155,7 +171,7 @@ impl<T: DeserializeOwned> FromStr for Verbatim<T> {
 
 impl<T> Serialize for Verbatim<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.raw.serialize(serializer)
+        self.0.raw.serialize(serializer)
     }
 }
 
@@ -163,23 +179,39 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Verbatim<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let RawObject(raw) = RawObject::deserialize(deserializer)?;
         let value = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        Ok(Self { raw, value })
+        Ok(Self(Arc::new(Read { raw, value })))
     }
 }
 
-/// Reads a structure from an object only: `serde` would also take a list of its fields.
 struct FromObject<T>(T);
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for FromObject<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        RawObject::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(entries))
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
     }
 }
 
-pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Reads a structure from a JSON object only, for `#[serde(deserialize_with = "..")]`: `serde`
+/// itself would also take a list of its fields, which no counterpart does.
+///
+/// # Errors
+/// Where there is something other than an object, or not of that shape.
+pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: DeserializeOwned,
+    T: Deserialize<'de>,
 {
     FromObject::deserialize(deserializer).map(|FromObject(value)| value)
 }
@@ -187,7 +219,7 @@ where
 pub(crate) fn optional_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: DeserializeOwned,
+    T: Deserialize<'de>,
 {
     let value = Option::deserialize(deserializer)?;
     Ok(value.map(|FromObject(value)| value))
@@ -196,7 +228,7 @@ where
 pub(crate) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: DeserializeOwned,
+    T: Deserialize<'de>,
 {
     let values = Vec::deserialize(deserializer)?;
     Ok(values.into_iter().map(|FromObject(value)| value).collect())

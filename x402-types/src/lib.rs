@@ -19,7 +19,7 @@ pub mod v1;
 pub use amount::{Amount, AmountError};
 pub use asset::{Asset, TransferMethod};
 pub use header::{DecodeError, decode, encode};
-pub use json::{JsonError, RawObject, Verbatim};
+pub use json::{JsonError, RawObject, Verbatim, object as from_object};
 pub use message::{
     PaymentFlow, PaymentPayload, PaymentRequired, PaymentRequirements, SettleRequest,
     SettleResponse, SupportedKind, SupportedResponse, VerifyRequest, VerifyResponse, Version,

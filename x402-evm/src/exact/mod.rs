@@ -8,7 +8,7 @@ mod terms;
 pub use payer::ExactEvmPayer;
 pub use terms::{ExactEvm, ExactTerms, Verified};
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use x402_types::scheme::Refusal;
 use x402_types::{Amount, Asset, ErrorReason, PaymentRequirements, RawObject, TransferMethod};
 
@@ -25,7 +25,7 @@ pub struct ExactPayload {
     /// reason.
     pub signature: String,
     /// What was signed.
-    #[serde(deserialize_with = "from_object")]
+    #[serde(deserialize_with = "x402_types::from_object")]
     pub authorization: Authorization,
 }
 
@@ -96,10 +96,4 @@ pub fn exact_offer(
         }
     }
     Ok(offer)
-}
-
-/// Reads the authorization from an object only. `serde` would also take a list of its fields, which
-/// no counterpart does: it would be sound here and unsound where it is settled.
-fn from_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Authorization, D::Error> {
-    RawObject::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }

@@ -2,10 +2,9 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use x402_types::scheme::{Check, CheckedPayment, Refusal, ServerScheme, Terms};
-use x402_types::{
-    Amount, ErrorReason, JsonError, Network, PaymentRequirements, RawObject, TransferMethod,
-};
+use x402_types::{Amount, ErrorReason, Network, PaymentRequirements, RawObject, TransferMethod};
 
 use super::{EXACT, ExactExtra, ExactPayload};
 use crate::eip3009::Authorization;
@@ -143,18 +142,29 @@ impl ExactTerms {
     /// [`ErrorReason::UnsupportedPayloadType`] where it is Permit2's, otherwise
     /// [`ErrorReason::InvalidPayload`].
     pub fn read(payload: &RawObject) -> Result<ExactPayload, Refusal> {
-        let invalid = |error: JsonError| {
-            Refusal::new(ErrorReason::InvalidPayload, format!("payload: {error}"))
-        };
+        let read = payload.parse::<Sent>();
         // Counterparts take a payload that has this key for Permit2's, whatever else it has.
-        let keys: BTreeMap<String, IgnoredAny> = payload.parse().map_err(invalid)?;
-        if keys.contains_key("permit2Authorization") {
+        let by_permit2 = match &read {
+            Ok(sent) => sent.permit2_authorization,
+            Err(_) => payload
+                .parse::<BTreeMap<String, IgnoredAny>>()
+                .is_ok_and(|keys| keys.contains_key("permit2Authorization")),
+        };
+        if by_permit2 {
             return Err(Refusal::new(
                 ErrorReason::UnsupportedPayloadType,
                 "the payment is by Permit2, the offer by EIP-3009",
             ));
         }
-        payload.parse().map_err(invalid)
+        match read {
+            Ok(Sent { signature, authorization, .. }) => {
+                Ok(ExactPayload { signature, authorization })
+            }
+            Err(error) => Err(Refusal::new(
+                ErrorReason::InvalidPayload,
+                excerpt(&format!("payload: {error}")),
+            )),
+        }
     }
 
     /// Everything but the signature: payee, window, amount. Costs nothing.
@@ -239,6 +249,21 @@ impl Terms for ExactTerms {
         }
         Ok(checked(&authorization))
     }
+}
+
+/// A payload, and whether it is another method's.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    signature: String,
+    #[serde(deserialize_with = "x402_types::from_object")]
+    authorization: Authorization,
+    #[serde(default, deserialize_with = "is_there")]
+    permit2_authorization: bool,
+}
+
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// What a payment by EIP-3009 says, in the words that every scheme has.

@@ -63,7 +63,7 @@ async fn a_pending_settlement_stands_in_the_books_with_its_transaction() {
 async fn without_books_no_money_moves() {
     struct Broken(Arc<AtomicUsize>);
     impl Payments for Broken {
-        async fn record(&self, _: &Line) -> Result<(), StoreError> {
+        async fn record(&self, _: Line) -> Result<(), StoreError> {
             self.0.fetch_add(1, Ordering::SeqCst);
             Err(StoreError::Unavailable("the disk is full".into()))
         }
@@ -120,7 +120,7 @@ async fn write(store: &MemoryStore, payment: &Payment, status: Status, hash: Opt
         status,
         transaction: hash,
     };
-    store.record(&line).await.unwrap();
+    store.record(line.clone()).await.unwrap();
 }
 
 #[tokio::test]

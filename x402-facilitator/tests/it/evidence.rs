@@ -28,7 +28,7 @@ async fn begun(payment: &Payment, status: Status, transaction: Option<String>) -
         status,
         transaction,
     };
-    store.record(&line).await.unwrap();
+    store.record(line.clone()).await.unwrap();
     store
 }
 

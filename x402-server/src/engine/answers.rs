@@ -157,7 +157,7 @@ fn taken(state: &ClaimState) -> Reply {
             "payment_for_other_resource",
             "The payment was made for another resource, where it is still owed.",
         ),
-        ClaimState::Used(_) => {
+        ClaimState::Used => {
             Reply::error(409, "payment_already_used", "The payment has been used before.")
         }
     }

@@ -4,6 +4,7 @@ use x402_ledger::{ClaimState, Claimed, PaymentKey};
 use x402_types::SettleResponse;
 
 use super::answers::Why;
+use super::purchase::Purchase;
 use super::seen_through::SeenThrough;
 use super::shared::Shared;
 
@@ -18,7 +19,7 @@ pub(crate) struct Hold {
     shared: Arc<Shared>,
     key: PaymentKey,
     /// The settlement, where there has been one.
-    paid: Option<SettleResponse>,
+    paid: Option<Arc<SettleResponse>>,
     armed: bool,
 }
 
@@ -27,14 +28,14 @@ impl Hold {
     pub(crate) async fn claim(
         shared: Arc<Shared>,
         key: PaymentKey,
-        purchase: String,
+        purchase: Purchase,
         expires: u64,
         now: u64,
     ) -> Result<Self, Why> {
         SeenThrough::new(async move {
-            match shared.claims.claim(&key, &purchase, expires, now).await {
+            match shared.claims.claim(&key, purchase.as_str(), expires, now).await {
                 Ok(Claimed::Fresh) => Ok(Self::new(shared, key, None)),
-                Ok(Claimed::Owed(receipt)) => Ok(Self::new(shared, key, Some(receipt))),
+                Ok(Claimed::Owed(receipt)) => Ok(Self::new(shared, key, Some(Arc::from(receipt)))),
                 Ok(Claimed::Taken(state)) => Err(Why::Taken(state)),
                 Err(error) => {
                     tracing::error!(%error, "the claim store cannot be used; nothing is served");
@@ -47,7 +48,11 @@ impl Hold {
     }
 
     /// The hold on a payment that is claimed already.
-    pub(crate) fn new(shared: Arc<Shared>, key: PaymentKey, paid: Option<SettleResponse>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        key: PaymentKey,
+        paid: Option<Arc<SettleResponse>>,
+    ) -> Self {
         Self { shared, key, paid, armed: true }
     }
 
@@ -56,7 +61,7 @@ impl Hold {
     }
 
     /// The settlement, where there has been one.
-    pub(crate) fn paid(&self) -> Option<&SettleResponse> {
+    pub(crate) fn paid(&self) -> Option<&Arc<SettleResponse>> {
         self.paid.as_ref()
     }
 
@@ -69,8 +74,8 @@ impl Hold {
     }
 
     /// The payment was settled and served: it is used up.
-    pub(crate) async fn use_up(mut self, receipt: SettleResponse) {
-        if let Err(error) = self.shared.claims.advance(&self.key, ClaimState::Used(receipt)).await {
+    pub(crate) async fn use_up(mut self) {
+        if let Err(error) = self.shared.claims.advance(&self.key, ClaimState::Used).await {
             tracing::error!(%error, payment = %self.key, "a used claim was not written down");
         }
         self.armed = false;
@@ -89,7 +94,12 @@ impl Hold {
         Some(SeenThrough::new(async move {
             let given = match paid {
                 None => shared.claims.release(&key).await,
-                Some(receipt) => shared.claims.advance(&key, ClaimState::Owed(receipt)).await,
+                Some(receipt) => {
+                    shared
+                        .claims
+                        .advance(&key, ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))))
+                        .await
+                }
             };
             if let Err(error) = given {
                 tracing::error!(%error, payment = %key, "a claim could not be given back");

@@ -4,21 +4,25 @@
 //! | file | what |
 //! |---|---|
 //! | `head` | what the engine needs to know of a request |
-//! | `gate` | admission: from the header to a claimed, verified payment |
+//! | `gate` | the price of a route: what is free, what is refused at once, what is paid |
+//! | `admission` | from a payment in a header to a claimed, verified one |
 //! | `sent` | the payment as it came, decoded and matched with an offer |
 //! | `challenge` | the 402, encoded once |
 //! | `claim` | the hold on a payment, given up when dropped |
+//! | `purchase` | what is bought: method and address |
 //! | `ticket` | what the handler runs under, and its end |
 //! | `settlement` | settling, and what its outcome means |
 //! | `seen_through` | work that a client's hanging up does not end |
 //! | `shared` | what all routes of a paywall have in common |
 //! | `answers` | the one table of what is answered when, by whose fault it is |
 
+mod admission;
 mod answers;
 mod challenge;
 mod claim;
 mod gate;
 mod head;
+mod purchase;
 mod reply;
 mod seen_through;
 mod sent;
@@ -27,7 +31,7 @@ mod shared;
 mod ticket;
 
 #[cfg(feature = "tower")]
-pub(crate) use gate::{FirstLook, Paid};
+pub(crate) use {admission::Paid, gate::FirstLook};
 
 #[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;

@@ -10,7 +10,7 @@ use super::shared::Offer;
 /// A payment as it came, decoded.
 #[derive(Clone, Debug)]
 pub(crate) enum Sent {
-    V2(Box<Verbatim<PaymentPayload>>),
+    V2(Verbatim<PaymentPayload>),
     V1(Verbatim<v1::PaymentPayload>),
 }
 
@@ -34,7 +34,7 @@ impl Sent {
     pub(crate) fn read(speaks: Speaks, value: &[u8], limit: usize) -> Result<Self, Unreadable> {
         let json = header::decode_to_json(value, limit)?;
         let (sent, expected) = match speaks {
-            Speaks::V2 => (header::from_json(&json).map(|sent| Self::V2(Box::new(sent))), 2),
+            Speaks::V2 => (header::from_json(&json).map(Self::V2), 2),
             Speaks::V1 => (header::from_json(&json).map(Self::V1), 1),
         };
         sent.map_err(|error| match peek_version(&json) {
@@ -86,24 +86,25 @@ impl Sent {
     }
 
     /// What a facilitator is asked: the payment as it came, and our own terms.
-    pub(crate) fn into_request(self, offer: &Offer, url: &str) -> Option<Request> {
-        Some(match self {
-            Self::V2(payment_payload) => Request::V2(VerifyRequest {
+    pub(crate) fn request(&self, offer: &Offer, url: &str) -> Option<Request> {
+        match self {
+            Self::V2(payment_payload) => Request::v2(VerifyRequest {
                 x402_version: Version,
-                payment_payload: *payment_payload,
+                payment_payload: payment_payload.clone(),
                 payment_requirements: offer.requirements.clone(),
             }),
             Self::V1(payment_payload) => {
                 let resource = x402_types::ResourceInfo::new(url);
                 let terms =
                     v1::PaymentRequirements::from_v2(&offer.requirements, &resource).ok()?;
-                Request::V1(v1::VerifyRequest {
+                Request::v1(v1::VerifyRequest {
                     x402_version: Version,
-                    payment_payload,
+                    payment_payload: payment_payload.clone(),
                     payment_requirements: Verbatim::new(terms).ok()?,
                 })
             }
-        })
+        }
+        .ok()
     }
 }
 

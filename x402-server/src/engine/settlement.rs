@@ -11,6 +11,7 @@ use x402_types::{ErrorReason, Fault, SettleResponse};
 
 use super::answers::Why;
 use super::claim::Hold;
+use super::purchase::Purchase;
 use super::seen_through::SeenThrough;
 use super::shared::{Shared, seconds_since_1970};
 use super::ticket::Payment;
@@ -20,7 +21,7 @@ use crate::foreign::excerpt;
 #[derive(Debug)]
 pub(super) struct Settlement {
     pub(super) request: Request,
-    pub(super) purchase: String,
+    pub(super) purchase: Purchase,
     pub(super) valid_before: u64,
     pub(super) payment: Payment,
     /// Whether the facilitator has found the payment good before.
@@ -32,15 +33,17 @@ pub(super) struct Settlement {
 /// How a settlement ended, for the request that waits for it.
 pub(super) enum Outcome {
     /// The money moved. Until the hold is told otherwise, the payer is owed what it paid for.
-    Settled(Box<(SettleResponse, Hold)>),
+    Settled(Arc<SettleResponse>, Hold),
     /// Nothing is to be served. The claim has been seen to.
     Not(Why),
 }
 
 /// How one call to the facilitator ended.
-enum Call {
-    Settled(SettleResponse),
-    Failed(SettleResponse),
+type Call = Result<Arc<SettleResponse>, Unsettled>;
+
+/// How a call ended that did not settle.
+enum Unsettled {
+    Failed(Box<SettleResponse>),
     Pending { transaction: String },
     Unknown,
     NotSent,
@@ -70,30 +73,45 @@ pub(super) fn start(
 /// known in the end stays claimed, and a task of its own goes on asking.
 async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Outcome {
     let key = hold.key().clone();
-    if let Err(error) = shared.payments.record(&line(&key, &settlement)).await {
+    if let Err(error) = shared.payments.record(line(&key, &settlement)).await {
         tracing::error!(%error, "the ledger cannot be written; nothing is settled");
         hold.give_back().await;
         return Outcome::Not(Why::StoreFailed);
     }
     // From here on money may move, and a mere drop must not give the claim back.
     hold.forget();
-    let mut call = call(&shared, &settlement).await;
-    if let Call::Pending { transaction } = call {
+    let call = match call(&shared, &settlement).await {
         // Facilitators take up a pending settlement where they left it. What is on its way stays
         // so, whatever else is said of it, but for the failure of that very transaction.
-        call = match self::call(&shared, &settlement).await {
-            again @ (Call::Settled(_) | Call::Pending { .. }) => again,
-            Call::Failed(response) if response.transaction == transaction => Call::Failed(response),
-            _ => Call::Pending { transaction },
-        };
-    }
+        Err(Unsettled::Pending { transaction }) => match call(&shared, &settlement).await {
+            again @ (Ok(_) | Err(Unsettled::Pending { .. })) => again,
+            Err(Unsettled::Failed(response)) if response.transaction == transaction => {
+                Err(Unsettled::Failed(response))
+            }
+            _ => Err(Unsettled::Pending { transaction }),
+        },
+        call => call,
+    };
     match call {
-        Call::Settled(receipt) => {
+        Ok(receipt) => {
             write(&shared, &key, Status::Settled, Some(receipt.transaction.clone())).await;
-            let hold = Hold::new(shared, key, Some(receipt.clone()));
-            Outcome::Settled(Box::new((receipt, hold)))
+            let hold = Hold::new(shared, key, Some(Arc::clone(&receipt)));
+            Outcome::Settled(receipt, hold)
         }
-        Call::Failed(response) => {
+        // Rarer, and too much to be carried along by every settlement.
+        Err(how) => Box::pin(see_to(how, shared, key, settlement)).await,
+    }
+}
+
+/// Sees to a payment whose settlement failed, or is not known.
+async fn see_to(
+    how: Unsettled,
+    shared: Arc<Shared>,
+    key: PaymentKey,
+    settlement: Box<Settlement>,
+) -> Outcome {
+    match how {
+        Unsettled::Failed(response) => {
             let reason = response.error_reason.clone();
             let reason = reason.unwrap_or(ErrorReason::UnexpectedSettleError);
             let message = response.error_message.as_ref().map(|message| excerpt(message, 256));
@@ -103,19 +121,19 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Ou
             write(&shared, &key, Status::Failed(said), transaction).await;
             free(&shared, &key).await;
             let header = settlement.response_header;
-            Outcome::Not(Why::SettlementFailed { reason, response: Box::new(response), header })
+            Outcome::Not(Why::SettlementFailed { reason, response, header })
         }
-        Call::NotSent => {
+        Unsettled::NotSent => {
             write(&shared, &key, Status::Failed("not sent".to_owned()), None).await;
             free(&shared, &key).await;
             Outcome::Not(Why::FacilitatorFailed)
         }
-        Call::Pending { transaction } => {
+        Unsettled::Pending { transaction } => {
             write(&shared, &key, Status::Pending, Some(transaction.clone())).await;
             reconcile(shared, key, settlement).await;
             Outcome::Not(Why::SettlementPending { transaction })
         }
-        Call::Unknown => {
+        Unsettled::Unknown => {
             write(&shared, &key, Status::Unknown, None).await;
             reconcile(shared, key, settlement).await;
             Outcome::Not(Why::SettlementUnknown)
@@ -142,19 +160,23 @@ async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settl
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
         match call(&shared, &settlement).await {
-            Call::Settled(receipt) => {
+            Ok(receipt) => {
                 tracing::info!(payment = %key, "settled after all; it is owed");
                 write(&shared, &key, Status::Settled, Some(receipt.transaction.clone())).await;
-                if let Err(error) = shared.claims.advance(&key, ClaimState::Owed(receipt)).await {
+                if let Err(error) = shared
+                    .claims
+                    .advance(&key, ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))))
+                    .await
+                {
                     tracing::error!(%error, payment = %key, "an owed claim was not written down");
                 }
                 return;
             }
-            Call::Pending { transaction } => {
+            Err(Unsettled::Pending { transaction }) => {
                 write(&shared, &key, Status::Pending, Some(transaction)).await;
             }
             // That it would fail now does not tell that it did not happen before.
-            Call::Failed(_) | Call::Unknown | Call::NotSent => {}
+            Err(Unsettled::Failed(_) | Unsettled::Unknown | Unsettled::NotSent) => {}
         }
     }
     tracing::error!(payment = %key, "the outcome of a settlement was never learnt");
@@ -166,15 +188,15 @@ async fn call(shared: &Shared, settlement: &Settlement) -> Call {
         Ok(Ok(response)) => judge(response, settlement),
         Ok(Err(error)) if error.is_definite() => {
             tracing::error!(%error, "the facilitator was not reached; nothing was settled");
-            Call::NotSent
+            Err(Unsettled::NotSent)
         }
         Ok(Err(error)) => {
             tracing::error!(%error, "the outcome of a settlement is not known");
-            Call::Unknown
+            Err(Unsettled::Unknown)
         }
         Err(_) => {
             tracing::error!("the outcome of a settlement is not known: no answer in time");
-            Call::Unknown
+            Err(Unsettled::Unknown)
         }
     }
 }
@@ -199,9 +221,9 @@ fn judge(response: SettleResponse, settlement: &Settlement) -> Call {
         let sound = transaction.contains(&response.transaction.len());
         if !sound || !same_payer || !same_network || !same_amount {
             tracing::error!("the facilitator settled something else than it was asked to");
-            return Call::Unknown;
+            return Err(Unsettled::Unknown);
         }
-        return Call::Settled(response);
+        return Ok(Arc::new(response));
     }
     let sent = !response.transaction.is_empty();
     let in_doubt = match &response.error_reason {
@@ -216,11 +238,11 @@ fn judge(response: SettleResponse, settlement: &Settlement) -> Call {
             _ => false,
         },
     };
-    match (in_doubt, sent) {
-        (false, _) => Call::Failed(response),
-        (true, true) => Call::Pending { transaction: response.transaction },
-        (true, false) => Call::Unknown,
-    }
+    Err(match (in_doubt, sent) {
+        (false, _) => Unsettled::Failed(Box::new(response)),
+        (true, true) => Unsettled::Pending { transaction: response.transaction },
+        (true, false) => Unsettled::Unknown,
+    })
 }
 
 fn line(key: &PaymentKey, settlement: &Settlement) -> Line {
@@ -228,10 +250,10 @@ fn line(key: &PaymentKey, settlement: &Settlement) -> Line {
     let at = milliseconds_since_1970();
     Line {
         key: key.clone(),
-        pay_to: payment.pay_to.clone(),
+        pay_to: payment.pay_to().to_owned(),
         amount: payment.amount,
-        scheme: payment.scheme.clone(),
-        purchase: purchase.clone(),
+        scheme: payment.scheme().to_owned(),
+        purchase: purchase.as_str().to_owned(),
         created_at: at,
         updated_at: at,
         status: Status::Intended,

@@ -1,23 +1,27 @@
 use std::sync::Arc;
 
-use x402_types::{Amount, Asset, JsonError, Network, SettleResponse, encode};
+use x402_types::{
+    Amount, Asset, JsonError, Network, PaymentRequirements, SettleResponse, Verbatim, encode,
+};
 
 use super::answers::Why;
 use super::claim::Hold;
 use super::gate::Gate;
+use super::purchase::Purchase;
 use super::reply::Reply;
 use super::seen_through::{Panicked, SeenThrough};
 use super::settlement::{self, Outcome, Settlement};
 
 /// A payment that a request is served on.
+///
+/// Cheap to clone: clones share it.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    pub(crate) payer: String,
+    pub(crate) payer: Arc<str>,
     pub(crate) amount: Amount,
     pub(crate) asset: Arc<Asset>,
-    pub(crate) pay_to: String,
-    pub(crate) scheme: String,
-    pub(crate) receipt: Option<SettleResponse>,
+    pub(crate) requirements: Verbatim<PaymentRequirements>,
+    pub(crate) receipt: Option<Arc<SettleResponse>>,
 }
 
 impl Payment {
@@ -43,25 +47,25 @@ impl Payment {
 
     /// To whom.
     pub fn pay_to(&self) -> &str {
-        &self.pay_to
+        &self.requirements.pay_to
     }
 
     /// How, such as `exact`.
     pub fn scheme(&self) -> &str {
-        &self.scheme
+        &self.requirements.scheme
     }
 
     /// The settlement, where the route settles before it serves, or where this payment was settled
     /// by an earlier request that was not served.
     pub fn receipt(&self) -> Option<&SettleResponse> {
-        self.receipt.as_ref()
+        self.receipt.as_deref()
     }
 
     /// Whether a facilitator that says this name means this payer.
     pub(crate) fn is_payer(&self, name: &str) -> bool {
         match self.network().chain_id() {
             Some(_) => self.payer.eq_ignore_ascii_case(name),
-            None => self.payer == name,
+            None => *self.payer == *name,
         }
     }
 }
@@ -79,7 +83,7 @@ pub struct Ticket {
     hold: Hold,
     /// What is still to be settled; `None` where it was settled before.
     settlement: Option<Box<Settlement>>,
-    url: String,
+    purchase: Purchase,
     response_header: &'static str,
 }
 
@@ -89,10 +93,10 @@ impl Ticket {
         payment: Payment,
         hold: Hold,
         settlement: Option<Box<Settlement>>,
-        url: String,
+        purchase: Purchase,
         response_header: &'static str,
     ) -> Self {
-        Self { gate, payment, hold, settlement, url, response_header }
+        Self { gate, payment, hold, settlement, purchase, response_header }
     }
 
     /// The payment that the request is served on.
@@ -117,7 +121,7 @@ impl Ticket {
         self,
         status: u16,
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
-        let Self { gate, payment, hold, settlement, url, response_header } = self;
+        let Self { gate, payment, hold, settlement, purchase, response_header } = self;
         let served = status == 101 || (200..300).contains(&status);
         let step = match settlement {
             Some(settlement) if served => {
@@ -129,9 +133,11 @@ impl Ticket {
         async move {
             let (receipt, hold) = match step {
                 Step::Settle(outcome) => match outcome.await {
-                    Ok(Outcome::Settled(settled)) => *settled,
-                    Ok(Outcome::Not(why)) => return Err(gate.answer(why, &url)),
-                    Err(Panicked) => return Err(gate.answer(Why::SettlementUnknown, &url)),
+                    Ok(Outcome::Settled(receipt, hold)) => (receipt, hold),
+                    Ok(Outcome::Not(why)) => return Err(gate.answer(why, purchase.url())),
+                    Err(Panicked) => {
+                        return Err(gate.answer(Why::SettlementUnknown, purchase.url()));
+                    }
                 },
                 Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
                 Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
@@ -139,18 +145,19 @@ impl Ticket {
                     return Ok(Vec::new());
                 }
             };
+            let header = match receipt_header(&receipt) {
+                Ok(header) => vec![(response_header, header)],
+                Err(error) => {
+                    tracing::error!(%error, "the receipt does not serialize");
+                    Vec::new()
+                }
+            };
             if served {
-                hold.use_up(receipt.clone()).await;
+                hold.use_up().await;
             } else {
                 hold.give_back().await;
             }
-            match receipt_header(receipt) {
-                Ok(header) => Ok(vec![(response_header, header)]),
-                Err(error) => {
-                    tracing::error!(%error, "the receipt does not serialize");
-                    Ok(Vec::new())
-                }
-            }
+            Ok(header)
         }
     }
 }
@@ -160,11 +167,12 @@ impl Ticket {
 const RECEIPT_LIMIT: usize = 4 * 1024;
 
 /// The receipt as a header. What a facilitator adds to it is told only as far as there is room.
-fn receipt_header(receipt: SettleResponse) -> Result<String, JsonError> {
-    let header = encode(&receipt)?;
+fn receipt_header(receipt: &SettleResponse) -> Result<String, JsonError> {
+    let header = encode(receipt)?;
     if header.len() <= RECEIPT_LIMIT {
         return Ok(header);
     }
+    let receipt = receipt.clone();
     encode(&SettleResponse { error_message: None, extensions: None, extra: None, ..receipt })
 }
 
@@ -172,5 +180,5 @@ fn receipt_header(receipt: SettleResponse) -> Result<String, JsonError> {
 enum Step {
     Settle(SeenThrough<Outcome>),
     LetGo(Hold),
-    SettledBefore(Hold, Option<SettleResponse>),
+    SettledBefore(Hold, Option<Arc<SettleResponse>>),
 }

@@ -180,11 +180,12 @@ impl Payment {
             payload,
             extensions: None,
         };
-        Request::V2(VerifyRequest {
+        Request::v2(VerifyRequest {
             x402_version: Default::default(),
             payment_payload: Verbatim::new(payment).unwrap(),
             payment_requirements: Verbatim::new(self.offer.clone()).unwrap(),
         })
+        .unwrap()
     }
 
     pub(crate) async fn v1(&self) -> Request {
@@ -197,11 +198,12 @@ impl Payment {
             network: offer.network.clone(),
             payload,
         };
-        Request::V1(v1::VerifyRequest {
+        Request::v1(v1::VerifyRequest {
             x402_version: Default::default(),
             payment_payload: Verbatim::new(payment).unwrap(),
             payment_requirements: Verbatim::new(offer).unwrap(),
         })
+        .unwrap()
     }
 }
 
