@@ -126,7 +126,7 @@ impl Payer {
         };
         self.inner.ledger.record(payment.clone()).await.map_err(PayError::Ledger)?;
         let signed = match draft.sign().await {
-            Ok(payload) => self.header(challenge, choice, &payload),
+            Ok(signed) => self.header(challenge, choice, &signed.payload),
             Err(refusal) => Err(PayError::Signing(refusal)),
         };
         let (header_name, header_value) = match signed {

@@ -6,7 +6,7 @@ use url::Url;
 use x402_client::{Challenge, PayError, Payer, Purchase};
 use x402_evm::LocalSigner;
 use x402_ledger::{MemoryStore, Payments, Status};
-use x402_types::scheme::{CheckedPayment, ClientScheme, Draft, Refusal, Signing};
+use x402_types::scheme::{CheckedPayment, ClientScheme, Draft, Refusal, Signed, Signing};
 use x402_types::{Amount, ErrorReason, Network, PaymentRequirements, RawObject, header};
 
 const NOW: u64 = 1_767_225_660;
@@ -160,8 +160,10 @@ impl Draft for GreedyDraft {
         Box::pin(async move {
             match self.0.amount == Amount::ZERO {
                 true => Err(Refusal::new(ErrorReason::InvalidExactEvmSignature, "no wallet")),
-                false => RawObject::new(&Value::Object(Default::default()))
-                    .map_err(|error| Refusal::new(ErrorReason::InvalidPayload, error.to_string())),
+                false => Ok(Signed {
+                    payload: RawObject::new(&Value::Object(Default::default())).unwrap(),
+                    extensions: None,
+                }),
             }
         })
     }

@@ -123,6 +123,6 @@ impl Authorization {
     }
 }
 
-fn saturating(number: U256) -> u64 {
+pub(crate) fn saturating(number: U256) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }

@@ -6,7 +6,9 @@ use k256::ecdsa::SigningKey;
 use serde_json::json;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
+use crate::eip2612::Permit;
 use crate::eip3009::Authorization;
+use crate::permit2::{self, Permit2Authorization};
 use crate::signature::address_of;
 use crate::{Domain, Signature};
 
@@ -22,6 +24,20 @@ pub enum TypedData {
         /// The transfer.
         message: Authorization,
     },
+    /// Permit2, for a scheme's proxy.
+    PermitWitnessTransferFrom {
+        /// The chain's id.
+        chain_id: u64,
+        /// The transfer.
+        message: Permit2Authorization,
+    },
+    /// EIP-2612.
+    Permit {
+        /// The token's domain.
+        domain: Domain,
+        /// The allowance.
+        message: Permit,
+    },
 }
 
 impl TypedData {
@@ -29,6 +45,10 @@ impl TypedData {
     pub fn signing_hash(&self) -> B256 {
         match self {
             Self::TransferWithAuthorization { domain, message } => message.signing_hash(domain),
+            Self::PermitWitnessTransferFrom { chain_id, message } => {
+                message.digest(permit2::domain_separator(*chain_id))
+            }
+            Self::Permit { domain, message } => message.signing_hash(domain),
         }
     }
 
@@ -37,32 +57,96 @@ impl TypedData {
         match self {
             Self::TransferWithAuthorization { domain, message } => json!({
                 "types": {
-                    "EIP712Domain": [
-                        {"name": "name", "type": "string"},
-                        {"name": "version", "type": "string"},
-                        {"name": "chainId", "type": "uint256"},
-                        {"name": "verifyingContract", "type": "address"},
-                    ],
-                    "TransferWithAuthorization": [
-                        {"name": "from", "type": "address"},
-                        {"name": "to", "type": "address"},
-                        {"name": "value", "type": "uint256"},
-                        {"name": "validAfter", "type": "uint256"},
-                        {"name": "validBefore", "type": "uint256"},
-                        {"name": "nonce", "type": "bytes32"},
-                    ],
+                    "EIP712Domain": fields(DOMAIN),
+                    "TransferWithAuthorization": fields(&[
+                        ("from", "address"),
+                        ("to", "address"),
+                        ("value", "uint256"),
+                        ("validAfter", "uint256"),
+                        ("validBefore", "uint256"),
+                        ("nonce", "bytes32"),
+                    ]),
                 },
                 "primaryType": "TransferWithAuthorization",
-                "domain": {
-                    "name": domain.name,
-                    "version": domain.version,
-                    "chainId": domain.chain_id,
-                    "verifyingContract": domain.verifying_contract.to_string(),
+                "domain": token_domain(domain),
+                "message": message,
+            }),
+            Self::PermitWitnessTransferFrom { chain_id, message } => {
+                let Permit2Authorization { permitted, spender, nonce, deadline, witness, .. } =
+                    message;
+                let mut witness_fields = vec![("to", "address"), ("validAfter", "uint256")];
+                if witness.facilitator.is_some() {
+                    witness_fields.insert(1, ("facilitator", "address"));
+                }
+                json!({
+                    "types": {
+                        "EIP712Domain": fields(&[
+                            ("name", "string"),
+                            ("chainId", "uint256"),
+                            ("verifyingContract", "address"),
+                        ]),
+                        "PermitWitnessTransferFrom": fields(&[
+                            ("permitted", "TokenPermissions"),
+                            ("spender", "address"),
+                            ("nonce", "uint256"),
+                            ("deadline", "uint256"),
+                            ("witness", "Witness"),
+                        ]),
+                        "TokenPermissions": fields(&[("token", "address"), ("amount", "uint256")]),
+                        "Witness": fields(&witness_fields),
+                    },
+                    "primaryType": "PermitWitnessTransferFrom",
+                    "domain": {
+                        "name": "Permit2",
+                        "chainId": chain_id,
+                        "verifyingContract": permit2::PERMIT2.to_string(),
+                    },
+                    "message": {
+                        "permitted": permitted,
+                        "spender": spender.to_string(),
+                        "nonce": nonce,
+                        "deadline": deadline,
+                        "witness": witness,
+                    },
+                })
+            }
+            Self::Permit { domain, message } => json!({
+                "types": {
+                    "EIP712Domain": fields(DOMAIN),
+                    "Permit": fields(&[
+                        ("owner", "address"),
+                        ("spender", "address"),
+                        ("value", "uint256"),
+                        ("nonce", "uint256"),
+                        ("deadline", "uint256"),
+                    ]),
                 },
+                "primaryType": "Permit",
+                "domain": token_domain(domain),
                 "message": message,
             }),
         }
     }
+}
+
+const DOMAIN: &[(&str, &str)] = &[
+    ("name", "string"),
+    ("version", "string"),
+    ("chainId", "uint256"),
+    ("verifyingContract", "address"),
+];
+
+fn fields(fields: &[(&str, &str)]) -> Vec<serde_json::Value> {
+    fields.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect()
+}
+
+fn token_domain(domain: &Domain) -> serde_json::Value {
+    json!({
+        "name": domain.name,
+        "version": domain.version,
+        "chainId": domain.chain_id,
+        "verifyingContract": domain.verifying_contract.to_string(),
+    })
 }
 
 /// One who can sign for an account: a key in memory, a wallet, a key management service.

@@ -44,6 +44,30 @@ pub(crate) mod checksummed {
     }
 }
 
+/// [`checksummed`], where there may be none.
+pub(crate) mod optional_checksummed {
+    use super::*;
+    use serde::{Deserialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        address: &Option<Address>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        match address {
+            Some(address) => checksummed::serialize(address, s),
+            None => s.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Address>, D::Error> {
+        #[derive(Deserialize)]
+        struct Checksummed(#[serde(with = "checksummed")] Address);
+        Ok(Option::<Checksummed>::deserialize(d)?.map(|Checksummed(address)| address))
+    }
+}
+
 /// 32 bytes as text.
 pub(crate) mod word {
     use super::*;

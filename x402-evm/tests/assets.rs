@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::Address;
-use x402_evm::{Domain, exact_offer};
+use x402_evm::permit2::Permit2Terms;
+use x402_evm::{Domain, ExactTerms, exact_offer};
 use x402_types::{Amount, Asset, TransferMethod};
 
 #[test]
@@ -22,10 +23,13 @@ fn no_two_tokens_share_a_domain() {
 }
 
 #[test]
-fn every_token_that_moves_by_eip3009_can_be_offered_and_no_other() {
+fn every_token_can_be_offered_as_it_moves() {
     for asset in Asset::known().iter().filter(|asset| asset.network.chain_id().is_some()) {
-        let offer = exact_offer(asset, Amount::from(1u64), &Address::repeat_byte(1).to_string(), 1);
-        let eip3009 = asset.transfer_method == TransferMethod::Eip3009;
-        assert_eq!(offer.is_ok(), eip3009, "{} on {}", asset.symbol, asset.network);
+        let pay_to = Address::repeat_byte(1).to_string();
+        let offer = exact_offer(asset, Amount::from(1u64), &pay_to, 1).unwrap();
+        let by_eip3009 = ExactTerms::new(&offer).is_ok();
+        let by_permit2 = Permit2Terms::new(&offer).is_ok();
+        let moves = asset.transfer_method == TransferMethod::Eip3009;
+        assert_eq!((by_eip3009, by_permit2), (moves, !moves), "{}", asset.symbol);
     }
 }

@@ -42,7 +42,7 @@ async fn signature_is_good_for_the_offer() {
     let payer = ExactEvmPayer::new(signer());
     let draft = payer.draft(&offer(), NOW, 300).unwrap();
     let promised = draft.payment().clone();
-    let payload = draft.sign().await.unwrap();
+    let payload = draft.sign().await.unwrap().payload;
     let paid = ExactTerms::new(&offer()).unwrap().check(&payload, NOW, Check::Signature).unwrap();
     assert_eq!(paid, promised);
     assert_eq!(paid.payer, payer.payer());

@@ -79,6 +79,11 @@ impl Asset {
         }
     }
 
+    /// The same token, moved by Permit2: any token can be, once its owner has allowed it.
+    pub fn by_permit2(self) -> Self {
+        Self { transfer_method: TransferMethod::Permit2, ..self }
+    }
+
     /// The pinned table. The first token of a network is its default.
     pub fn known() -> &'static [Self] {
         KNOWN

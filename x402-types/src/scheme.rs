@@ -98,8 +98,17 @@ pub trait Draft: Send {
         Self: 'a;
 }
 
-/// A signature under way: the scheme's `payload`.
-pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<RawObject, Refusal>> + Send + 'a>>;
+/// A signature under way.
+pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<Signed, Refusal>> + Send + 'a>>;
+
+/// A signed payment, as the scheme says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// `payload` of the payment.
+    pub payload: RawObject,
+    /// What the payer answers to extensions that the terms have, by key: an object of objects.
+    pub extensions: Option<RawObject>,
+}
 
 /// Why a scheme does not take an offer or a payment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! `exact`: the payer signs a transfer of just the amount that is asked.
 //!
-//! [`terms`] is the seller's side and [`payer`] the payer's; both read an offer in [`ExactTerms`].
+//! [`terms`] is the seller's side and [`payer`] the payer's; both read an offer by EIP-3009 in
+//! [`ExactTerms`], and one by Permit2 in [`Permit2Terms`](crate::permit2::Permit2Terms).
 
 mod payer;
 mod terms;
@@ -9,11 +10,11 @@ pub use payer::ExactEvmPayer;
 pub use terms::{ExactEvm, ExactTerms, Verified};
 
 use serde::{Deserialize, Serialize};
-use x402_types::scheme::Refusal;
-use x402_types::{Amount, Asset, ErrorReason, PaymentRequirements, RawObject, TransferMethod};
+use x402_types::scheme::{Refusal, ServerScheme};
+use x402_types::{Amount, Asset, PaymentRequirements, TransferMethod};
 
 use crate::eip3009::Authorization;
-use crate::text;
+use crate::offer::{Extra, offer};
 
 /// The scheme's name on the wire.
 pub const EXACT: &str = "exact";
@@ -37,63 +38,30 @@ impl std::fmt::Debug for ExactPayload {
     }
 }
 
-/// What `extra` of an offer says. Keys that are not here do not matter to `exact`.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ExactExtra {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) asset_transfer_method: Option<String>,
-}
-
-/// An offer of `exact` in an asset that moves by EIP-3009.
+/// An offer of `exact`.
 ///
-/// `extra` holds the signing domain and nothing else: no `assetTransferMethod`, because it is the
-/// default and some deployed clients echo just those two.
+/// By EIP-3009 `extra` holds the signing domain and nothing else: no `assetTransferMethod`, because
+/// it is the default and some deployed clients echo just those two. By Permit2 the domain is there
+/// where an allowance can be given by signature.
 ///
 /// # Errors
-/// [`Refusal`] where the asset moves in another way, or an address is none: one in mixed case whose
-/// checksum is wrong has a digit mistyped, and what is paid to it is lost.
+/// [`Refusal`] where an address is none: one in mixed case whose checksum is wrong has a digit
+/// mistyped, and what is paid to it is lost.
 pub fn exact_offer(
     asset: &Asset,
     amount: Amount,
     pay_to: &str,
     max_timeout_seconds: u64,
 ) -> Result<PaymentRequirements, Refusal> {
-    if asset.transfer_method != TransferMethod::Eip3009 {
-        return Err(Refusal::new(
-            ErrorReason::InvalidPaymentRequirements,
-            format!("{} on {} cannot be paid by EIP-3009", asset.symbol, asset.network),
-        ));
-    }
-    let extra = ExactExtra {
-        name: Some(asset.name.clone().into_owned()),
-        version: Some(asset.version.clone().into_owned()),
-        asset_transfer_method: None,
+    let by_permit2 = asset.transfer_method == TransferMethod::Permit2;
+    let has_domain = !by_permit2 || asset.supports_eip2612;
+    let extra = Extra {
+        name: has_domain.then(|| asset.name.clone().into_owned()),
+        version: has_domain.then(|| asset.version.clone().into_owned()),
+        asset_transfer_method: by_permit2.then(|| TransferMethod::Permit2.as_str().to_owned()),
+        facilitator_address: None,
     };
-    let extra = RawObject::new(&extra).map_err(|error| {
-        Refusal::new(ErrorReason::InvalidPaymentRequirements, error.to_string())
-    })?;
-    let offer = PaymentRequirements {
-        scheme: EXACT.to_owned(),
-        network: asset.network.clone(),
-        amount,
-        asset: asset.address.clone().into_owned(),
-        pay_to: pay_to.to_owned(),
-        max_timeout_seconds,
-        extra: Some(extra),
-    };
-    ExactTerms::new(&offer)?;
-    for (field, address) in [("payTo", &offer.pay_to), ("asset", &offer.asset)] {
-        if !text::is_checksummed(address) {
-            return Err(Refusal::new(
-                ErrorReason::InvalidPaymentRequirements,
-                format!("the checksum of {field} is wrong, a digit may be mistyped: {address}"),
-            ));
-        }
-    }
+    let offer = offer(EXACT, asset, amount, pay_to, max_timeout_seconds, &extra)?;
+    ExactEvm.prepare(&offer)?;
     Ok(offer)
 }

@@ -1,11 +1,13 @@
 use alloy_primitives::B256;
-use x402_types::scheme::{CheckedPayment, ClientScheme, Draft, Refusal, Signing};
+use x402_types::scheme::{CheckedPayment, ClientScheme, Draft, Refusal, Signed, Signing};
 use x402_types::{
     Amount, Asset, ErrorReason, Network, PaymentRequirements, RawObject, TransferMethod,
 };
 
 use super::{EXACT, ExactPayload, ExactTerms, terms::checked};
 use crate::eip3009::Authorization;
+use crate::offer::transfer_method;
+use crate::permit2::{self, Permit2Terms};
 use crate::{Domain, Signer, TypedData};
 
 /// `exact` on EVM chains, for a payer.
@@ -56,7 +58,10 @@ impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
     }
 
     fn can_pay(&self, offer: &PaymentRequirements) -> Result<(), Refusal> {
-        self.terms(offer).map(drop)
+        match transfer_method(offer)? {
+            TransferMethod::Permit2 => by_permit2(offer).map(drop),
+            _ => self.terms(offer).map(drop),
+        }
     }
 
     fn draft(
@@ -65,6 +70,9 @@ impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
         now: u64,
         lifetime: u64,
     ) -> Result<Box<dyn Draft + '_>, Refusal> {
+        if transfer_method(offer)? == TransferMethod::Permit2 {
+            return permit2::draft(&self.signer, &by_permit2(offer)?, now, lifetime);
+        }
         let terms = self.terms(offer)?;
         let mut nonce = B256::ZERO;
         getrandom::fill(nonce.as_mut_slice()).map_err(|error| {
@@ -82,6 +90,16 @@ impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
         let domain = terms.domain().clone();
         Ok(Box::new(ExactDraft { signer: &self.signer, domain, message, payment }))
     }
+}
+
+fn by_permit2(offer: &PaymentRequirements) -> Result<Permit2Terms, Refusal> {
+    if offer.scheme != EXACT {
+        return Err(Refusal::new(
+            ErrorReason::InvalidExactEvmScheme,
+            "the scheme is not \"exact\"",
+        ));
+    }
+    Permit2Terms::new(offer)
 }
 
 struct ExactDraft<'s, S> {
@@ -107,7 +125,8 @@ impl<S: Signer> Draft for ExactDraft<'_, S> {
             let signature =
                 signer.sign_typed_data(&data).await.map_err(|error| failed(error.to_string()))?;
             let payload = ExactPayload { signature: signature.to_string(), authorization: message };
-            RawObject::new(&payload).map_err(|error| failed(error.to_string()))
+            let payload = RawObject::new(&payload).map_err(|error| failed(error.to_string()))?;
+            Ok(Signed { payload, extensions: None })
         })
     }
 }

@@ -1,18 +1,15 @@
-use std::collections::BTreeMap;
-
 use alloy_primitives::{Address, B256};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use x402_types::scheme::{Check, CheckedPayment, Refusal, ServerScheme, Terms};
 use x402_types::{Amount, ErrorReason, Network, PaymentRequirements, RawObject, TransferMethod};
 
-use super::{EXACT, ExactExtra, ExactPayload};
+use super::{EXACT, ExactPayload};
 use crate::eip3009::Authorization;
-use crate::text::{address, excerpt};
+use crate::offer::{EXPIRY_MARGIN, Extra, Parties, has_key, transfer_method, unsound};
+use crate::permit2::Permit2Terms;
+use crate::text::excerpt;
 use crate::{Domain, Signature};
-
-/// Seconds before its end at which a payment counts as expired: settling takes a block or two.
-const EXPIRY_MARGIN: u64 = 6;
 
 /// `exact` on EVM chains, for a seller.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +25,10 @@ impl ServerScheme for ExactEvm {
     }
 
     fn prepare(&self, offer: &PaymentRequirements) -> Result<Box<dyn Terms>, Refusal> {
-        Ok(Box::new(ExactTerms::new(offer)?))
+        Ok(match transfer_method(offer)? {
+            TransferMethod::Permit2 if offer.scheme == EXACT => Box::new(Permit2Terms::new(offer)?),
+            _ => Box::new(ExactTerms::new(offer)?),
+        })
     }
 }
 
@@ -57,58 +57,34 @@ impl ExactTerms {
     /// [`Refusal`] where the scheme, the network or `assetTransferMethod` is another, an address is
     /// none, or the signing domain is missing.
     pub fn new(offer: &PaymentRequirements) -> Result<Self, Refusal> {
-        let unsound = |reason, detail: String| Err(Refusal::new(reason, detail));
         if offer.scheme != EXACT {
-            return unsound(
+            return Err(unsound(
                 ErrorReason::InvalidExactEvmScheme,
                 format!("the scheme is {:?}, not \"exact\"", excerpt(&offer.scheme)),
-            );
+            ));
         }
-        let Some(chain_id) = offer.network.chain_id() else {
-            return unsound(
-                ErrorReason::InvalidExactEvmNetworkMismatch,
-                format!("{} is not an EVM chain", offer.network),
-            );
-        };
-        let extra: ExactExtra = match &offer.extra {
-            None => ExactExtra::default(),
-            Some(extra) => extra.parse().map_err(|error| {
-                Refusal::new(ErrorReason::InvalidPaymentRequirements, format!("extra: {error}"))
-            })?,
-        };
-        let method = extra.asset_transfer_method.as_deref().unwrap_or("eip3009");
-        if TransferMethod::from_wire(method) != Some(TransferMethod::Eip3009) {
-            return unsound(
+        let Parties { chain_id, asset, pay_to, amount } = Parties::of(offer)?;
+        let extra = Extra::of(offer)?;
+        if extra.asset_transfer_method(None)? != TransferMethod::Eip3009 {
+            return Err(unsound(
                 ErrorReason::UnsupportedPayloadType,
-                format!("assetTransferMethod {:?} is not supported", excerpt(method)),
-            );
+                "the offer is not by EIP-3009".to_owned(),
+            ));
         }
         let (Some(name), Some(version)) = (extra.name, extra.version) else {
-            return unsound(
+            return Err(unsound(
                 ErrorReason::InvalidExactEvmMissingEip712Domain,
                 "extra.name or extra.version is missing".to_owned(),
-            );
+            ));
         };
-        let read = |what: &str, text: &str| {
-            address(text).ok_or_else(|| {
-                Refusal::new(
-                    ErrorReason::InvalidPaymentRequirements,
-                    format!("{what} is not an address: {:?}", excerpt(text)),
-                )
-            })
+        let domain = Domain {
+            name: name.into(),
+            version: version.into(),
+            chain_id,
+            verifying_contract: asset,
         };
-        let verifying_contract = read("asset", &offer.asset)?;
-        let pay_to = read("payTo", &offer.pay_to)?;
-        if pay_to.is_zero() {
-            return unsound(
-                ErrorReason::InvalidPaymentRequirements,
-                "payTo is the zero address".to_owned(),
-            );
-        }
-        let domain =
-            Domain { name: name.into(), version: version.into(), chain_id, verifying_contract };
         let domain_separator = domain.separator();
-        Ok(Self { domain, domain_separator, pay_to, amount: offer.amount })
+        Ok(Self { domain, domain_separator, pay_to, amount })
     }
 
     /// The token's signing domain.
@@ -146,9 +122,7 @@ impl ExactTerms {
         // Counterparts take a payload that has this key for Permit2's, whatever else it has.
         let by_permit2 = match &read {
             Ok(sent) => sent.permit2_authorization,
-            Err(_) => payload
-                .parse::<BTreeMap<String, IgnoredAny>>()
-                .is_ok_and(|keys| keys.contains_key("permit2Authorization")),
+            Err(_) => has_key(payload, "permit2Authorization"),
         };
         if by_permit2 {
             return Err(Refusal::new(

@@ -42,7 +42,7 @@ impl Payer {
         offer: &Verbatim<PaymentRequirements>,
     ) -> Payment {
         let draft = self.scheme.draft(offer, now(), offer.max_timeout_seconds).unwrap();
-        let payload = draft.sign().await.unwrap();
+        let payload = draft.sign().await.unwrap().payload;
         Payment {
             resource: Some(serde_json::to_string(&terms.resource).unwrap()),
             accepted: offer.as_str().to_owned(),
