@@ -22,10 +22,12 @@ use x402_types::{Amount, Asset, ErrorReason, Network, PaymentRequirements, RawOb
 const KEY: &str = "0x0123456789012345678901234567890123456789012345678901234567890123";
 const FACILITATOR: Address = address!("0x1111111111111111111111111111111111111111");
 
+#[cfg(test)]
 fn usdc() -> Asset {
     Asset::default_for(&Network::BASE_SEPOLIA).unwrap().clone()
 }
 
+#[cfg(test)]
 fn authorization(facilitator: Option<Address>) -> Permit2Authorization {
     Permit2Authorization {
         from: address!("0x14791697260E4c9A71f18484C9f997B308e59325"),
@@ -40,6 +42,7 @@ fn authorization(facilitator: Option<Address>) -> Permit2Authorization {
     }
 }
 
+#[cfg(test)]
 async fn signed(data: TypedData) -> String {
     LocalSigner::from_hex(KEY).unwrap().sign_typed_data(&data).await.unwrap().to_string()
 }
@@ -138,15 +141,18 @@ fn calls_have_the_selectors_of_the_proxies() {
     assert_eq!(selector(Some(FACILITATOR), true), "016c1748");
 }
 
+#[cfg(test)]
 fn exact() -> PaymentRequirements {
     exact_offer(&usdc().by_permit2(), Amount::from(10_000u64), PAY_TO, 300).unwrap()
 }
 
+#[cfg(test)]
 fn upto() -> PaymentRequirements {
     let facilitator = FACILITATOR.to_string();
     upto_offer(&usdc(), Amount::from(10_000u64), PAY_TO, 300, &facilitator).unwrap()
 }
 
+#[cfg(test)]
 async fn pays(offer: &PaymentRequirements) -> Value {
     let signer = || LocalSigner::from_hex(KEY).unwrap();
     let scheme: Box<dyn ClientScheme> = match offer.scheme.as_str() {
@@ -158,6 +164,7 @@ async fn pays(offer: &PaymentRequirements) -> Value {
     signed.payload.parse().unwrap()
 }
 
+#[cfg(test)]
 fn check(offer: &PaymentRequirements, payload: &Value, now: u64) -> Result<(), Refusal> {
     let scheme: Box<dyn ServerScheme> = match offer.scheme.as_str() {
         "exact" => Box::new(ExactEvm),
