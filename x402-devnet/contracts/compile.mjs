@@ -1,4 +1,5 @@
-// Compiles every .sol of this folder to an artifact of the same name.
+// Compiles every .sol of this folder to an artifact of the same name. What has no code of its own,
+// an interface or an abstract contract, has none.
 //
 //   npm install --no-package-lock
 //   node compile.mjs            writes X.json for the contract X in X.sol
@@ -46,15 +47,18 @@ const output = JSON.parse(
 const complaints = (output.errors ?? []).map((error) => error.formattedMessage);
 if (complaints.length > 0) fail(complaints);
 
+let count = 0;
 const stale = [];
 for (const file of files) {
   const { name } = parse(file);
   const contract = output.contracts[file]?.[name];
   if (!contract) fail([`${file} has no contract named ${name}`]);
   const { bytecode, deployedBytecode } = contract.evm;
+  if (deployedBytecode.object === "") continue;
   if (Object.keys(deployedBytecode.immutableReferences ?? {}).length > 0) {
     fail([`${name} has immutables: its runtime code cannot be placed at an address as it is`]);
   }
+  count += 1;
   const artifact = `${JSON.stringify(
     {
       contractName: name,
@@ -73,7 +77,7 @@ for (const file of files) {
   else writeFileSync(path, artifact);
 }
 if (stale.length > 0) fail(stale);
-console.log(`${files.length} contracts ${check ? "checked" : "compiled"} with solc ${pinned}`);
+console.log(`${count} contracts ${check ? "checked" : "compiled"} with solc ${pinned}`);
 
 function fail(lines) {
   for (const line of lines) console.error(line);

@@ -14,6 +14,7 @@ use crate::{
     chain::call_error::{CallError, revert_reason},
     node::Node,
     token::{DevUsdc, USDC},
+    wallet::{DevWalletFactory, WALLET_FACTORY, WalletError},
 };
 
 /// How often a provider of [`Devnet::provider`] asks for news.
@@ -152,6 +153,41 @@ impl Devnet {
         let output = self.node.lock().view(USDC, call.abi_encode().into()).map_err(token_error)?;
         DevUsdc::balanceOfCall::abi_decode_returns(&output)
             .map_err(|error| TokenError::NotTheToken(error.to_string()))
+    }
+
+    /// Deploys the owner's [`DevWallet`](crate::DevWallet) for this salt, at once and without a
+    /// block, and gives its address. One that stands already stays as it is.
+    ///
+    /// For a deployment in a block, send a transaction that calls the factory's `deploy`.
+    ///
+    /// # Errors
+    ///
+    /// The owner is the zero address, or the factory's code was replaced.
+    pub fn deploy_wallet(&self, owner: Address, salt: B256) -> Result<Address, WalletError> {
+        if owner.is_zero() {
+            return Err(WalletError::ZeroOwner);
+        }
+        let wallet = self.wallet_address(owner, salt)?;
+        let call = DevWalletFactory::deployCall { owner, salt };
+        let deployed = self.node.lock().apply(WALLET_FACTORY, call.abi_encode().into());
+        deployed.map_err(|error| WalletError::NotTheFactory(error.to_string()))?;
+        Ok(wallet)
+    }
+
+    /// Where the owner's wallet for this salt stands, or will.
+    ///
+    /// # Errors
+    ///
+    /// The factory's code was replaced.
+    pub fn wallet_address(&self, owner: Address, salt: B256) -> Result<Address, WalletError> {
+        let call = DevWalletFactory::addressOfCall { owner, salt };
+        let output = self
+            .node
+            .lock()
+            .view(WALLET_FACTORY, call.abi_encode().into())
+            .map_err(|error| WalletError::NotTheFactory(error.to_string()))?;
+        DevWalletFactory::addressOfCall::abi_decode_returns(&output)
+            .map_err(|error| WalletError::NotTheFactory(error.to_string()))
     }
 
     /// An account's ether, in wei.

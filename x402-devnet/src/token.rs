@@ -1,10 +1,9 @@
 //! The token that every development chain starts with.
 
-use std::sync::LazyLock;
-
 use alloy_primitives::{Address, Bytes, U256, address};
 use alloy_sol_types::sol;
-use serde::Deserialize;
+
+use crate::Contract;
 
 /// Where the token stands on every development chain: the address of USDC on Base Sepolia.
 pub const USDC: Address = address!("0x036CbD53842c5426634e7929541eC2318f3dCF7e");
@@ -52,19 +51,7 @@ sol! {
     }
 }
 
-/// The token's runtime code. It works at any address of any chain, so that `anvil_setCode` can
-/// place it on another node too.
+/// The token's runtime code, that of [`Contract::Usdc`].
 pub fn runtime_code() -> Bytes {
-    static CODE: LazyLock<Bytes> = LazyLock::new(|| {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Artifact {
-            deployed_bytecode: Bytes,
-        }
-        let artifact = include_str!("../contracts/DevUSDC.json");
-        #[expect(clippy::expect_used, reason = "the artifact is part of this crate, and no input")]
-        let artifact: Artifact = serde_json::from_str(artifact).expect("the artifact is valid");
-        artifact.deployed_bytecode
-    });
-    CODE.clone()
+    Contract::Usdc.runtime_code()
 }

@@ -90,7 +90,8 @@ impl Chain {
     pub(crate) fn apply(&mut self, to: Address, input: Bytes) -> Result<(), CallError> {
         let scene = self.scene(BlockId::latest(), None)?;
         let tx = self.message(own_message(to, input), CALL_GAS, &scene.db)?;
-        let slots = match self.execute(&scene, tx)? {
+        let sender = tx.caller;
+        let changes = match self.execute(&scene, tx)? {
             ResultAndState { result: ExecutionResult::Success { .. }, state } => state,
             ResultAndState { result: ExecutionResult::Revert { output, .. }, .. } => {
                 return Err(CallError::Reverted(output));
@@ -99,8 +100,8 @@ impl Chain {
                 return Err(CallError::Halted(reason));
             }
         };
-        // Nobody sent it: of the accounts it touched, only the contract changes.
-        self.state.commit(slots.into_iter().filter(|(address, _)| *address == to).collect());
+        // Nobody sent it: the account in whose name it ran stays as it was.
+        self.state.commit(changes.into_iter().filter(|(address, _)| *address != sender).collect());
         Ok(())
     }
 

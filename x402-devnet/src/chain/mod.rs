@@ -31,7 +31,7 @@ use snapshot::Snapshots;
 use state::State;
 use view::View;
 
-use crate::{accounts::DEV_ACCOUNTS, token};
+use crate::{Contract, accounts::DEV_ACCOUNTS, token};
 
 /// Where Base's sequencer lets its fees go.
 const BENEFICIARY: Address = address!("0x4200000000000000000000000000000000000011");
@@ -68,7 +68,11 @@ impl Chain {
         for account in &DEV_ACCOUNTS {
             state.set_balance(account.address, token::TEN_THOUSAND_ETHER);
         }
-        state.set_code(token::USDC, Bytecode::new_legacy(token::runtime_code()));
+        for contract in Contract::GENESIS {
+            if let Some(address) = contract.address() {
+                state.set_code(address, Bytecode::new_legacy(contract.runtime_code()));
+            }
+        }
         let clock = Clock::default();
         let frame = frame(&config, base_fee, None, clock.peek(0));
         let blocks = Blocks::new(Block::seal(&frame, Vec::new(), state.mark()));

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 #![allow(clippy::needless_pass_by_value, reason = "a call is written where it is passed")]
 
+pub(crate) mod permit2;
+
 use alloy_network::EthereumWallet;
 use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use alloy_provider::{Provider, ProviderBuilder};
