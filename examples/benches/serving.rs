@@ -222,7 +222,7 @@ async fn signed(
     payer: &ExactEvmPayer<LocalSigner>,
 ) -> Result<String, Error> {
     let offer = terms.accepts.first().ok_or("no offer")?;
-    let payload = payer.draft(offer, 4_000_000_000, 300)?.sign().await?.payload;
+    let payload = payer.draft(offer, None, 4_000_000_000, 300)?.sign().await?.payload;
     payment(terms, &payload.parse()?)
 }
 

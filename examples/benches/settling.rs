@@ -54,7 +54,7 @@ async fn settle(provider: RootProvider, times: usize) -> Result<Duration, Error>
     let mut took = Vec::new();
     for _ in 0..times {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-        let payload = payer.draft(&offer, now, 300)?.sign().await?.payload;
+        let payload = payer.draft(&offer, None, now, 300)?.sign().await?.payload;
         let payment = PaymentPayload {
             x402_version: Version,
             resource: None,

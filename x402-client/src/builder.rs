@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use x402_evm::{ExactEvmPayer, Signer};
+use x402_evm::{ChainReader, ExactEvmPayer, Signer, UptoEvmPayer};
 use x402_ledger::dynamic::DynPayments;
 use x402_ledger::{MemoryStore, Payments};
 use x402_types::scheme::ClientScheme;
@@ -15,7 +15,11 @@ use crate::{Limit, LimitError, Payer};
 /// How a [`Payer`] pays. Mistakes are told by [`build`](Self::build), all at once.
 #[must_use]
 pub struct PayerBuilder {
+    accounts: Vec<Account>,
     schemes: Vec<Box<dyn ClientScheme>>,
+    chain: Option<Arc<dyn ChainReader>>,
+    #[cfg(feature = "reqwest")]
+    nodes: Vec<(Result<Network, NetworkError>, String)>,
     limit: Result<Limit, LimitError>,
     networks: Option<Vec<Result<Network, NetworkError>>>,
     assets: Vec<Asset>,
@@ -24,6 +28,9 @@ pub struct PayerBuilder {
     keep_resource_query: bool,
     clock: Clock,
 }
+
+/// What a signer can pay by, once it is known whether there are chains to be read.
+type Account = Box<dyn FnOnce(Option<Arc<dyn ChainReader>>) -> [Box<dyn ClientScheme>; 2] + Send>;
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,6 +66,21 @@ pub enum Mistake {
     /// Nothing covers this network.
     #[error("`networks`: no signer or scheme covers {0}")]
     NotCovered(Network),
+    /// A node was named for what is not a network.
+    #[error("`rpc`: {0}")]
+    Node(NetworkError),
+    /// A node was named for a chain that is not an EVM's.
+    #[error("`rpc`: {0} is not an EVM chain")]
+    NotReadable(Network),
+    /// A node's address is none.
+    #[error("`rpc`: a node's address begins with https:// or http://")]
+    NodeUrl,
+    /// No client for the nodes.
+    #[error("`rpc`: {0}")]
+    NodeClient(String),
+    /// Nodes and a reader of one's own.
+    #[error("`rpc` and `chain_reader` exclude each other")]
+    TwoReaders,
     /// No token is known on this network.
     #[error("`networks`: no token is known on {0}: describe one with `asset`")]
     NoAsset(Network),
@@ -83,7 +105,11 @@ pub enum Mistake {
 impl PayerBuilder {
     pub(crate) fn new() -> Self {
         Self {
+            accounts: Vec::new(),
             schemes: Vec::new(),
+            chain: None,
+            #[cfg(feature = "reqwest")]
+            nodes: Vec::new(),
             limit: "$1".parse(),
             networks: None,
             assets: Vec::new(),
@@ -94,9 +120,38 @@ impl PayerBuilder {
         }
     }
 
-    /// Pays by `exact` on EVM chains, from this signer's account.
-    pub fn signer(self, signer: impl Signer) -> Self {
-        self.scheme(ExactEvmPayer::new(signer))
+    /// Pays by `exact` and `upto` on EVM chains, from this signer's account. Of `upto` the most that
+    /// may be settled is what counts against the limit.
+    pub fn signer(mut self, signer: impl Signer) -> Self {
+        self.accounts.push(Box::new(|chain| {
+            let signer = Arc::new(signer);
+            let exact = ExactEvmPayer::new(Arc::clone(&signer));
+            let upto = UptoEvmPayer::new(signer);
+            match chain {
+                None => [Box::new(exact), Box::new(upto)],
+                Some(chain) => {
+                    [Box::new(exact.reading(Arc::clone(&chain))), Box::new(upto.reading(chain))]
+                }
+            }
+        }));
+        self
+    }
+
+    /// Reads this network's chain through a node's JSON-RPC before it pays by Permit2: whether
+    /// Permit2 may move the money. Where it may not, an allowance over just the amount is signed if
+    /// the seller's facilitator puts it on chain (`eip2612GasSponsoring`), and otherwise nothing.
+    ///
+    /// Without, payments by Permit2 are signed and sent unseen; nothing else needs it.
+    #[cfg(feature = "reqwest")]
+    pub fn rpc(mut self, network: impl AsRef<str>, url: impl Into<String>) -> Self {
+        self.nodes.push((network.as_ref().parse(), url.into()));
+        self
+    }
+
+    /// The same as `rpc`, through a reader of one's own.
+    pub fn chain_reader(mut self, reader: impl ChainReader) -> Self {
+        self.chain = Some(Arc::new(reader));
+        self
     }
 
     /// Pays by this scheme too.
@@ -160,8 +215,18 @@ impl PayerBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] with everything that is wrong.
-    pub fn build(self) -> Result<Payer, ConfigError> {
+    pub fn build(mut self) -> Result<Payer, ConfigError> {
         let mut mistakes = Vec::new();
+        #[cfg(feature = "reqwest")]
+        if !self.nodes.is_empty() {
+            match reader(std::mem::take(&mut self.nodes), &mut mistakes) {
+                Some(_) if self.chain.is_some() => mistakes.push(Mistake::TwoReaders),
+                reader => self.chain = reader,
+            }
+        }
+        for account in std::mem::take(&mut self.accounts) {
+            self.schemes.extend(account(self.chain.clone()));
+        }
         if self.schemes.is_empty() {
             mistakes.push(Mistake::NoScheme);
         }
@@ -225,6 +290,36 @@ impl PayerBuilder {
             clock: self.clock,
         };
         Ok(Payer { inner: Arc::new(inner) })
+    }
+}
+
+/// A reader of the chains whose nodes are named.
+#[cfg(feature = "reqwest")]
+fn reader(
+    nodes: Vec<(Result<Network, NetworkError>, String)>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Arc<dyn ChainReader>> {
+    let mut known = std::collections::BTreeMap::new();
+    for (network, url) in nodes {
+        let chain_id = match network {
+            Ok(network) => network.chain_id().ok_or(Mistake::NotReadable(network)),
+            Err(error) => Err(Mistake::Node(error)),
+        };
+        // The address may hold a key, and is not shown.
+        let url =
+            ::reqwest::Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        match (chain_id, url) {
+            (Ok(chain_id), Some(url)) => drop(known.insert(chain_id, url)),
+            (Err(mistake), _) => mistakes.push(mistake),
+            (Ok(_), None) => mistakes.push(Mistake::NodeUrl),
+        }
+    }
+    match crate::reqwest::JsonRpc::new(known) {
+        Ok(reader) => Some(Arc::new(reader)),
+        Err(error) => {
+            mistakes.push(Mistake::NodeClient(error.to_string()));
+            None
+        }
     }
 }
 

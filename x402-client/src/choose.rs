@@ -16,6 +16,8 @@ pub struct Choice<'a> {
     pub(crate) asset: &'a Asset,
     pub(crate) scheme: &'a dyn ClientScheme,
     flow: PaymentFlow,
+    /// Moves by Permit2, which its owner must have allowed before.
+    by_permit2: bool,
 }
 
 /// Why a challenge is not paid: what is wrong with each of its offers.
@@ -95,7 +97,8 @@ impl Payer {
     /// Chooses an offer, without signing anything: a quote.
     ///
     /// Of the offers that can be taken, those that are paid after delivery come before those paid up
-    /// front, then the cheapest in whole tokens, then the seller's own order.
+    /// front, then the cheapest in whole tokens, then those that need no allowance before, then the
+    /// seller's own order.
     ///
     /// # Errors
     /// [`ChooseError`] where there is none.
@@ -164,11 +167,14 @@ impl Payer {
                 .filter(|flow| matches!(flow, PaymentFlow::Authorization | PaymentFlow::Upfront))
                 .ok_or_else(|| OfferRefusal::PaymentFlow(text.clone()))?,
         };
-        if let Some(method) = &extra.asset_transfer_method
-            && TransferMethod::from_wire(method).is_none()
-        {
-            return Err(OfferRefusal::TransferMethod(method.clone()));
-        }
+        let method = match &extra.asset_transfer_method {
+            None => None,
+            Some(method) => Some(
+                TransferMethod::from_wire(method)
+                    .ok_or_else(|| OfferRefusal::TransferMethod(method.clone()))?,
+            ),
+        };
+        let by_permit2 = method == Some(TransferMethod::Permit2);
         let asset = self.asset(network, &terms.asset).ok_or_else(|| OfferRefusal::Asset {
             network: network.clone(),
             asset: terms.asset.clone(),
@@ -189,7 +195,7 @@ impl Payer {
             }
         }
         scheme.can_pay(terms).map_err(OfferRefusal::Refused)?;
-        Ok(Choice { offer, asset, scheme: scheme.as_ref(), flow })
+        Ok(Choice { offer, asset, scheme: scheme.as_ref(), flow, by_permit2 })
     }
 
     /// The token at this address, as the pinned table or else the payer's owner describes it.
@@ -235,7 +241,10 @@ impl<'a> Choice<'a> {
             let power = U256::from(10u8).saturating_pow(U256::from(by.asset.decimals));
             choice.amount().units().saturating_mul(power)
         };
-        risk(self).cmp(&risk(other)).then_with(|| scaled(self, other).cmp(&scaled(other, self)))
+        risk(self)
+            .cmp(&risk(other))
+            .then_with(|| scaled(self, other).cmp(&scaled(other, self)))
+            .then_with(|| self.by_permit2.cmp(&other.by_permit2))
     }
 }
 

@@ -5,8 +5,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use x402_ledger::{Payment, PaymentKey, Status, StoreError};
+use x402_types::extensions::merge;
 use x402_types::header::{PAYMENT_LIMIT, PAYMENT_SIGNATURE, X_PAYMENT};
-use x402_types::scheme::Refusal;
+use x402_types::scheme::{Refusal, Signed};
 use x402_types::{JsonError, RawObject, header};
 
 use crate::outstanding::{Before, Doubt, Sent};
@@ -105,7 +106,9 @@ impl Payer {
     ) -> Result<SignedPayment, PayError> {
         let terms = choice.requirements();
         let lifetime = terms.max_timeout_seconds.min(MAX_LIFETIME);
-        let draft = choice.scheme.draft(terms, now, lifetime).map_err(PayError::Signing)?;
+        let extensions = challenge.extensions.as_ref();
+        let draft = choice.scheme.draft(terms, extensions, now, lifetime);
+        let draft = draft.map_err(PayError::Signing)?;
         let drawn_up = draft.payment();
         let valid_before = drawn_up.valid_before;
         if drawn_up.amount > terms.amount || valid_before > now.saturating_add(lifetime) {
@@ -126,7 +129,7 @@ impl Payer {
         };
         self.inner.ledger.record(payment.clone()).await.map_err(PayError::Ledger)?;
         let signed = match draft.sign().await {
-            Ok(signed) => self.header(challenge, choice, &signed.payload),
+            Ok(signed) => self.header(challenge, choice, &signed),
             Err(refusal) => Err(PayError::Signing(refusal)),
         };
         let (header_name, header_value) = match signed {
@@ -155,8 +158,9 @@ impl Payer {
         &self,
         challenge: &Challenge,
         choice: &Choice<'_>,
-        payload: &RawObject,
+        signed: &Signed,
     ) -> Result<(&'static str, String), PayError> {
+        let Signed { payload, extensions: answers } = signed;
         if let Some(network) = &choice.offer.v1_network {
             let scheme = &choice.requirements().scheme;
             let message = PayloadV1 { x402_version: 1, scheme, network, payload };
@@ -165,10 +169,15 @@ impl Payer {
         }
         let resource = challenge.resource.as_ref().map(|resource| self.echoed(resource));
         let resource = resource.as_ref();
-        let extensions = challenge.extensions.as_ref();
-        // Both echoes may be left out, and a header that is too long is not read at all.
+        let declared = challenge.extensions.as_ref();
+        let all = match answers {
+            Some(answers) => merge(declared, Some(answers)).map_err(PayError::Encoding)?,
+            None => declared.cloned(),
+        };
+        let (all, answers) = (all.as_ref(), answers.as_ref());
+        // Echoes may be left out, and a header that is too long is not read at all.
         let mut length = 0;
-        for (resource, extensions) in [(resource, extensions), (resource, None), (None, None)] {
+        for (resource, extensions) in [(resource, all), (resource, answers), (None, answers)] {
             let accepted = &choice.offer.raw;
             let message = PayloadV2 { x402_version: 2, payload, resource, accepted, extensions };
             let value = header::encode(&message).map_err(PayError::Encoding)?;

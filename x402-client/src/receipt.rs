@@ -1,13 +1,15 @@
 use std::fmt;
 
+use x402_evm::UPTO;
 use x402_ledger::{Payment, PaymentKey, Status};
 use x402_types::header::{CHALLENGE_LIMIT, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE};
 use x402_types::{Amount, Asset, Network, SettleResponse, header};
 
 /// Who paid how much for what, when, and what is known to have come of it.
 ///
-/// Amount, payee and nonce are what was signed. Status and transaction are what the seller says,
-/// where it says it of this very payment: a chain has not been asked.
+/// Amount, payee and nonce are what was signed, in the books too. Status, transaction and what was
+/// [`charged`](Self::charged) of `upto` are what the seller says, where it says it of this very
+/// payment: a chain has not been asked.
 #[derive(Clone, Debug)]
 pub struct Receipt {
     pub(crate) payment: Payment,
@@ -50,6 +52,13 @@ impl Receipt {
     /// How much was signed for, in whole tokens, which are dollars: `0.01`.
     pub fn dollars(&self) -> String {
         self.amount().to_decimal(self.asset.decimals)
+    }
+
+    /// How much was settled, in atomic units: of `upto` what the seller says, which is at most what
+    /// was signed for, otherwise what was signed for.
+    pub fn charged(&self) -> Amount {
+        let said = self.believed().filter(|said| said.success && self.payment.scheme == UPTO);
+        said.and_then(|said| said.amount).unwrap_or(self.payment.amount)
     }
 
     /// What for: method and address.
@@ -114,6 +123,13 @@ impl Receipt {
             };
             network.is_ok_and(ours) && said.amount.is_none_or(|amount| amount <= self.amount())
         })
+    }
+
+    /// Whether the seller says that this payment is settled: by a transaction, or by none because
+    /// nothing was used.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.believed().is_some_and(|said| said.success)
+            && (self.named_transaction().is_some() || self.charged().is_zero())
     }
 
     /// The transaction that the seller names, where it can be one: letters and digits.

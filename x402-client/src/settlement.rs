@@ -67,8 +67,7 @@ impl SignedPayment {
     {
         let mut receipt = self.sent.receipt.clone();
         receipt.hear(&headers);
-        let settled = receipt.believed().is_some_and(|said| said.success)
-            && receipt.named_transaction().is_some();
+        let settled = receipt.is_settled();
         let refusal = (status == 402).then(|| Refusal::read(&receipt, &headers, body));
         drop(headers);
         receipt.payment.transaction = receipt.named_transaction();

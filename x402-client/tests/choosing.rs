@@ -78,6 +78,29 @@ fn the_sellers_order_decides_between_equals() {
 }
 
 #[test]
+fn payment_that_needs_no_allowance_goes_before_one_that_does() {
+    let permit2 = but("extra.assetTransferMethod", json!("permit2"));
+    let taken = chosen(payer(), &[permit2.clone(), offer("1000")]).unwrap();
+    assert!(!taken.extra.unwrap().as_str().contains("permit2"));
+    assert_eq!(amount(payer(), &[permit2, offer("1001")]), Amount::from(1000u64));
+}
+
+#[test]
+fn upto_counts_with_the_most_that_it_may_take() {
+    let upto = |amount| {
+        let mut upto = but("scheme", json!("upto"));
+        upto["amount"] = json!(amount);
+        upto["extra"]["assetTransferMethod"] = json!("permit2");
+        upto["extra"]["facilitatorAddress"] = json!(PAY_TO);
+        upto
+    };
+    assert_eq!(chosen(payer(), &[upto("900"), offer("1000")]).unwrap().scheme, "upto");
+    assert_eq!(chosen(payer(), &[upto("1100"), offer("1000")]).unwrap().scheme, "exact");
+    let refused = chosen(payer(), &[upto("1000001")]).unwrap_err().refused;
+    assert!(matches!(refused.as_slice(), [OfferRefusal::OverLimit { .. }]), "{refused:?}");
+}
+
+#[test]
 fn payment_after_delivery_goes_before_payment_up_front() {
     let mut upfront = offer("1000");
     upfront["extra"]["paymentFlow"] = json!("upfront");
@@ -121,7 +144,6 @@ fn each_offer_is_refused_for_a_reason_of_its_own() {
         but("extra.paymentFlow", json!("later")),
         but("extra.paymentFlow", json!(7)),
         but("extra.assetTransferMethod", json!("erc7710")),
-        but("extra.assetTransferMethod", json!("permit2")),
         but("asset", json!("0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913")),
         but("extra.name", json!("USD Coin")),
         but("extra.version", json!("1")),
@@ -142,7 +164,6 @@ fn each_offer_is_refused_for_a_reason_of_its_own() {
                 R::PaymentFlow(_),
                 R::Unreadable(_),
                 R::TransferMethod(_),
-                R::Refused(_),
                 R::Asset { .. },
                 R::Domain { .. },
                 R::Domain { .. },

@@ -136,6 +136,7 @@ impl ClientScheme for Greedy {
     fn draft(
         &self,
         _: &PaymentRequirements,
+        _: Option<&RawObject>,
         now: u64,
         _: u64,
     ) -> Result<Box<dyn Draft + '_>, Refusal> {

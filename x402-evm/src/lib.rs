@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod chain_reader;
 mod domain;
 pub mod eip2612;
 pub mod eip3009;
@@ -10,9 +11,12 @@ mod signature;
 mod signer;
 mod text;
 mod upto;
+mod wallet;
 
+pub use chain_reader::{ChainReader, Reading};
 pub use domain::Domain;
 pub use exact::{EXACT, ExactEvm, ExactEvmPayer, ExactPayload, ExactTerms, Verified, exact_offer};
 pub use signature::{Signature, SignatureError};
 pub use signer::{LocalSigner, Signer, SignerError, TypedData};
 pub use upto::{UPTO, UptoEvm, UptoEvmPayer, upto_offer};
+pub use wallet::{Deployment, PayerSignature, PayerSignatureError};

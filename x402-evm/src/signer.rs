@@ -1,5 +1,6 @@
 use std::env::VarError;
 use std::fmt;
+use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, hex};
 use k256::ecdsa::SigningKey;
@@ -164,6 +165,19 @@ pub trait Signer: Send + Sync + 'static {
         &self,
         data: &TypedData,
     ) -> impl Future<Output = Result<Signature, SignerError>> + Send;
+}
+
+impl<S: Signer> Signer for Arc<S> {
+    fn address(&self) -> Address {
+        (**self).address()
+    }
+
+    fn sign_typed_data(
+        &self,
+        data: &TypedData,
+    ) -> impl Future<Output = Result<Signature, SignerError>> + Send {
+        (**self).sign_typed_data(data)
+    }
 }
 
 /// Why there is no signature or no key.

@@ -12,6 +12,15 @@ pub(crate) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
+/// Whether this is `0x` and a whole number of bytes, one at least and so many at most.
+pub(crate) fn is_bytes(text: &str, most: usize) -> bool {
+    text.strip_prefix("0x").is_some_and(|digits| {
+        (1..=most).contains(&(digits.len() / 2))
+            && digits.len().is_multiple_of(2)
+            && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
 /// Reads an address in any case; the checksum, which many counterparts drop, is not insisted on.
 pub(crate) fn address(text: &str) -> Option<Address> {
     bytes(text).map(Address::from)

@@ -1,11 +1,13 @@
 //! `upto`: the payer signs a limit, and what is settled is what was used.
 
 use x402_types::scheme::{ClientScheme, Draft, Refusal, ServerScheme, Terms};
-use x402_types::{Amount, Asset, ErrorReason, Network, PaymentRequirements, TransferMethod};
+use x402_types::{
+    Amount, Asset, ErrorReason, Network, PaymentRequirements, RawObject, TransferMethod,
+};
 
 use crate::offer::{Extra, offer, unsound};
-use crate::permit2::{self, Permit2Terms};
-use crate::{Signer, text};
+use crate::permit2::{self, Account, Permit2Terms};
+use crate::{ChainReader, Signer, text};
 
 /// The scheme's name on the wire.
 pub const UPTO: &str = "upto";
@@ -32,13 +34,20 @@ impl ServerScheme for UptoEvm {
 /// facilitator that the offer names and by nobody else.
 #[derive(Clone, Debug)]
 pub struct UptoEvmPayer<S> {
-    signer: S,
+    account: Account<S>,
 }
 
 impl<S: Signer> UptoEvmPayer<S> {
     /// Pays from this signer's account.
     pub fn new(signer: S) -> Self {
-        Self { signer }
+        Self { account: Account::new(signer) }
+    }
+
+    /// Looks at the chain before it signs, as
+    /// [`ExactEvmPayer::reading`](crate::ExactEvmPayer::reading) does.
+    pub fn reading(mut self, chain: impl ChainReader) -> Self {
+        self.account.reading(chain);
+        self
     }
 }
 
@@ -52,7 +61,7 @@ impl<S: Signer> ClientScheme for UptoEvmPayer<S> {
     }
 
     fn payer(&self) -> String {
-        self.signer.address().to_string()
+        self.account.signer.address().to_string()
     }
 
     fn can_pay(&self, offer: &PaymentRequirements) -> Result<(), Refusal> {
@@ -62,10 +71,11 @@ impl<S: Signer> ClientScheme for UptoEvmPayer<S> {
     fn draft(
         &self,
         offer: &PaymentRequirements,
+        extensions: Option<&RawObject>,
         now: u64,
         lifetime: u64,
     ) -> Result<Box<dyn Draft + '_>, Refusal> {
-        permit2::draft(&self.signer, &terms(offer)?, now, lifetime)
+        permit2::draft(&self.account, terms(offer)?, extensions, now, lifetime)
     }
 }
 

@@ -40,7 +40,7 @@ impl Signer for Wallet {
 #[tokio::test]
 async fn signature_is_good_for_the_offer() {
     let payer = ExactEvmPayer::new(signer());
-    let draft = payer.draft(&offer(), NOW, 300).unwrap();
+    let draft = payer.draft(&offer(), None, NOW, 300).unwrap();
     let promised = draft.payment().clone();
     let payload = draft.sign().await.unwrap().payload;
     let paid = ExactTerms::new(&offer()).unwrap().check(&payload, NOW, Check::Signature).unwrap();
@@ -53,7 +53,7 @@ async fn nothing_is_signed_before_it_is_asked_for() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let payer = ExactEvmPayer::new(Wallet { key: Some(signer()), asked: &ASKED });
     payer.can_pay(&offer()).unwrap();
-    let draft = payer.draft(&offer(), NOW, 120).unwrap();
+    let draft = payer.draft(&offer(), None, NOW, 120).unwrap();
     let payment = draft.payment();
     assert_eq!(payment.payer, signer().address().to_string());
     assert_eq!(payment.amount, offer().amount);
@@ -68,14 +68,14 @@ async fn nothing_is_signed_before_it_is_asked_for() {
 async fn wallet_that_refuses_is_heard() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let payer = ExactEvmPayer::new(Wallet { key: None, asked: &ASKED });
-    let refusal = payer.draft(&offer(), NOW, 300).unwrap().sign().await.unwrap_err();
+    let refusal = payer.draft(&offer(), None, NOW, 300).unwrap().sign().await.unwrap_err();
     assert!(refusal.detail.contains("the owner said no"), "{refusal}");
 }
 
 #[test]
 fn no_two_drafts_share_a_nonce() {
     let payer = ExactEvmPayer::new(signer());
-    let nonce = |_| payer.draft(&offer(), NOW, 300).unwrap().payment().nonce.clone();
+    let nonce = |_| payer.draft(&offer(), None, NOW, 300).unwrap().payment().nonce.clone();
     let nonces: BTreeSet<String> = (0..100).map(nonce).collect();
     assert_eq!(nonces.len(), 100);
 }
@@ -83,7 +83,7 @@ fn no_two_drafts_share_a_nonce() {
 #[test]
 fn lifetime_does_not_overflow() {
     let payer = ExactEvmPayer::new(signer());
-    let draft = payer.draft(&offer(), u64::MAX, u64::MAX).unwrap();
+    let draft = payer.draft(&offer(), None, u64::MAX, u64::MAX).unwrap();
     assert_eq!(draft.payment().valid_before, u64::MAX);
 }
 
@@ -101,7 +101,7 @@ fn domain_of_a_known_token_must_be_the_tokens() {
             let offer = PaymentRequirements { asset, ..offer_with(&extra) };
             let refusal = payer.can_pay(&offer).unwrap_err();
             assert_eq!(refusal.reason, ErrorReason::InvalidExactEvmMissingEip712Domain, "{extra}");
-            assert_eq!(payer.draft(&offer, NOW, 300).err(), Some(refusal));
+            assert_eq!(payer.draft(&offer, None, NOW, 300).err(), Some(refusal));
         }
     }
 }
@@ -144,7 +144,7 @@ fn offer_that_is_not_understood_is_refused_before_signing() {
     ];
     for offer in offers {
         assert_eq!(payer.can_pay(&offer), ExactTerms::new(&offer).map(drop), "{offer:?}");
-        assert!(payer.can_pay(&offer).is_err() && payer.draft(&offer, NOW, 300).is_err());
+        assert!(payer.can_pay(&offer).is_err() && payer.draft(&offer, None, NOW, 300).is_err());
     }
 }
 

@@ -160,7 +160,7 @@ async fn pays(offer: &PaymentRequirements) -> Value {
         _ => Box::new(UptoEvmPayer::new(signer())),
     };
     scheme.can_pay(offer).unwrap();
-    let signed = scheme.draft(offer, NOW, 300).unwrap().sign().await.unwrap();
+    let signed = scheme.draft(offer, None, NOW, 300).unwrap().sign().await.unwrap();
     signed.payload.parse().unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 mod amount;
 mod asset;
+pub mod extensions;
 pub mod facilitator;
 pub mod header;
 mod hostile;

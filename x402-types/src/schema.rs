@@ -9,6 +9,10 @@ use std::borrow::Cow;
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema, json_schema};
 
+use crate::extensions::{
+    bazaar, builder_code, eip2612_gas_sponsoring, erc20_approval_gas_sponsoring, offer_receipt,
+    payment_identifier, sign_in_with_x,
+};
 use crate::{
     Amount, ErrorReason, Network, PaymentPayload, PaymentRequired, PaymentRequirements, RawObject,
     ResourceInfo, SettleResponse, SupportedResponse, Verbatim, VerifyRequest, VerifyResponse,
@@ -32,6 +36,19 @@ pub fn published() -> Vec<(&'static str, Schema)> {
         schema_of::<v1::PaymentRequirements>("v1/payment-requirements.json"),
         schema_of::<v1::PaymentPayload>("v1/payment-payload.json"),
         schema_of::<v1::VerifyRequest>("v1/verify-request.json"),
+        schema_of::<bazaar::Bazaar>("extensions/bazaar.json"),
+        schema_of::<builder_code::Declaration>("extensions/builder-code.json"),
+        schema_of::<eip2612_gas_sponsoring::Declaration>("extensions/eip2612-gas-sponsoring.json"),
+        schema_of::<eip2612_gas_sponsoring::Answer>("extensions/eip2612-permit.json"),
+        schema_of::<erc20_approval_gas_sponsoring::Declaration>(
+            "extensions/erc20-approval-gas-sponsoring.json",
+        ),
+        schema_of::<erc20_approval_gas_sponsoring::Answer>("extensions/erc20-approval.json"),
+        schema_of::<offer_receipt::OfferDeclaration>("extensions/offers.json"),
+        schema_of::<offer_receipt::ReceiptDeclaration>("extensions/receipt.json"),
+        schema_of::<payment_identifier::Declaration>("extensions/payment-identifier.json"),
+        schema_of::<sign_in_with_x::Challenge>("extensions/sign-in-with-x.json"),
+        schema_of::<sign_in_with_x::Message>("extensions/sign-in-with-x-message.json"),
     ]
 }
 

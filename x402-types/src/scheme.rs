@@ -30,13 +30,27 @@ pub trait Terms: Send + Sync + 'static {
     /// [`Refusal`] with the reason that facilitators give.
     fn check(&self, payload: &RawObject, now: u64, check: Check)
     -> Result<CheckedPayment, Refusal>;
+
+    /// The same check as of the last second at which the payment could be settled, whenever that
+    /// was or will be: for a payment that has ended and may still be owed.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the reason that facilitators give.
+    fn check_at_its_end(
+        &self,
+        payload: &RawObject,
+        check: Check,
+    ) -> Result<CheckedPayment, Refusal>;
 }
 
 /// How much of a payment is checked offline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// All of it.
+    /// All of it: the signature is that of the payer's key.
     Signature,
+    /// All that can be told offline of a payer that may be a contract: of the signature only that it
+    /// is one by its shape. Whose it is the facilitator asks the chain.
+    SmartWallets,
     /// All but the signature, which is the costly part: the facilitator will.
     WithoutSignature,
 }
@@ -44,7 +58,8 @@ pub enum Check {
 /// What a sound payment says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedPayment {
-    /// Who pays, in the network's canonical spelling. Unproven where the signature was not checked.
+    /// Who pays, in the network's canonical spelling. Unproven unless the signature was checked to be
+    /// that of the payer's key.
     pub payer: String,
     /// What makes this payment one of its payer's, in canonical spelling: together with network,
     /// asset and payer the key under which it can be used once.
@@ -73,13 +88,15 @@ pub trait ClientScheme: Send + Sync + 'static {
     fn can_pay(&self, offer: &PaymentRequirements) -> Result<(), Refusal>;
 
     /// Draws up what will be signed: afterwards its nonce and lifetime are known, and nothing is
-    /// signed yet. `now` is in seconds since 1970, `lifetime` in seconds.
+    /// signed yet. `extensions` are those of the terms, which a payment may answer; `now` is in
+    /// seconds since 1970, `lifetime` in seconds.
     ///
     /// # Errors
     /// [`Refusal`] as [`can_pay`](Self::can_pay), or where no random nonce can be had.
     fn draft(
         &self,
         offer: &PaymentRequirements,
+        extensions: Option<&RawObject>,
         now: u64,
         lifetime: u64,
     ) -> Result<Box<dyn Draft + '_>, Refusal>;

@@ -2,10 +2,13 @@
 
 mod body;
 mod error;
+mod json_rpc;
 mod middleware;
 mod redirect;
 
 pub use error::PaymentError;
+
+pub(crate) use json_rpc::JsonRpc;
 
 use std::time::Duration;
 

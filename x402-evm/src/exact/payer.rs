@@ -7,8 +7,8 @@ use x402_types::{
 use super::{EXACT, ExactPayload, ExactTerms, terms::checked};
 use crate::eip3009::Authorization;
 use crate::offer::transfer_method;
-use crate::permit2::{self, Permit2Terms};
-use crate::{Domain, Signer, TypedData};
+use crate::permit2::{self, Account, Permit2Terms};
+use crate::{ChainReader, Domain, Signer, TypedData};
 
 /// `exact` on EVM chains, for a payer.
 ///
@@ -16,13 +16,21 @@ use crate::{Domain, Signer, TypedData};
 /// must agree, or the offer is refused. A signature for another domain would be worthless at best.
 #[derive(Clone, Debug)]
 pub struct ExactEvmPayer<S> {
-    signer: S,
+    account: Account<S>,
 }
 
 impl<S: Signer> ExactEvmPayer<S> {
     /// Pays from this signer's account.
     pub fn new(signer: S) -> Self {
-        Self { signer }
+        Self { account: Account::new(signer) }
+    }
+
+    /// Looks at the chain before it signs for Permit2: whether Permit2 may move the money. Where it
+    /// may not and the terms offer to pay the gas (`eip2612GasSponsoring`), an allowance over just
+    /// the amount is signed too; where they do not, nothing is signed.
+    pub fn reading(mut self, chain: impl ChainReader) -> Self {
+        self.account.reading(chain);
+        self
     }
 
     fn terms(&self, offer: &PaymentRequirements) -> Result<ExactTerms, Refusal> {
@@ -54,7 +62,7 @@ impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
     }
 
     fn payer(&self) -> String {
-        self.signer.address().to_string()
+        self.account.signer.address().to_string()
     }
 
     fn can_pay(&self, offer: &PaymentRequirements) -> Result<(), Refusal> {
@@ -67,11 +75,12 @@ impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
     fn draft(
         &self,
         offer: &PaymentRequirements,
+        extensions: Option<&RawObject>,
         now: u64,
         lifetime: u64,
     ) -> Result<Box<dyn Draft + '_>, Refusal> {
         if transfer_method(offer)? == TransferMethod::Permit2 {
-            return permit2::draft(&self.signer, &by_permit2(offer)?, now, lifetime);
+            return permit2::draft(&self.account, by_permit2(offer)?, extensions, now, lifetime);
         }
         let terms = self.terms(offer)?;
         let mut nonce = B256::ZERO;
@@ -79,7 +88,7 @@ impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
             Refusal::new(ErrorReason::InvalidTransactionState, format!("no randomness: {error}"))
         })?;
         let message = Authorization {
-            from: self.signer.address(),
+            from: self.account.signer.address(),
             to: terms.pay_to(),
             value: terms.amount(),
             valid_after: Amount::ZERO,
@@ -88,7 +97,7 @@ impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
         };
         let payment = checked(&message);
         let domain = terms.domain().clone();
-        Ok(Box::new(ExactDraft { signer: &self.signer, domain, message, payment }))
+        Ok(Box::new(ExactDraft { signer: &self.account.signer, domain, message, payment }))
     }
 }
 

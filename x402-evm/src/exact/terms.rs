@@ -6,9 +6,11 @@ use x402_types::{Amount, ErrorReason, Network, PaymentRequirements, RawObject, T
 
 use super::{EXACT, ExactPayload};
 use crate::eip3009::Authorization;
-use crate::offer::{EXPIRY_MARGIN, Extra, Parties, has_key, transfer_method, unsound};
+use crate::offer::{
+    EXPIRY_MARGIN, Extra, Parties, SIGNATURE_LIMIT, has_key, transfer_method, unsound,
+};
 use crate::permit2::Permit2Terms;
-use crate::text::excerpt;
+use crate::text::{excerpt, is_bytes};
 use crate::{Domain, Signature};
 
 /// `exact` on EVM chains, for a seller.
@@ -207,6 +209,28 @@ impl ExactTerms {
         let signature = self.check_signature(&authorization, &signature)?;
         Ok(Verified { authorization, signature })
     }
+
+    /// The offline check, as of a second that the authorization may have a say in.
+    fn check_as_of(
+        &self,
+        payload: &RawObject,
+        second: impl FnOnce(&Authorization) -> u64,
+        check: Check,
+    ) -> Result<CheckedPayment, Refusal> {
+        let ExactPayload { signature, authorization } = Self::read(payload)?;
+        self.check_terms(&authorization, second(&authorization))?;
+        match check {
+            Check::Signature => drop(self.check_signature(&authorization, &signature)?),
+            Check::SmartWallets if !is_bytes(&signature, SIGNATURE_LIMIT) => {
+                return Err(Refusal::new(
+                    ErrorReason::InvalidExactEvmSignature,
+                    format!("a signature is 0x and at most {SIGNATURE_LIMIT} bytes"),
+                ));
+            }
+            Check::SmartWallets | Check::WithoutSignature => {}
+        }
+        Ok(checked(&authorization))
+    }
 }
 
 impl Terms for ExactTerms {
@@ -216,12 +240,16 @@ impl Terms for ExactTerms {
         now: u64,
         check: Check,
     ) -> Result<CheckedPayment, Refusal> {
-        let ExactPayload { signature, authorization } = Self::read(payload)?;
-        self.check_terms(&authorization, now)?;
-        if check == Check::Signature {
-            self.check_signature(&authorization, &signature)?;
-        }
-        Ok(checked(&authorization))
+        self.check_as_of(payload, |_| now, check)
+    }
+
+    fn check_at_its_end(
+        &self,
+        payload: &RawObject,
+        check: Check,
+    ) -> Result<CheckedPayment, Refusal> {
+        let end = |it: &Authorization| it.valid_before_seconds().saturating_sub(EXPIRY_MARGIN);
+        self.check_as_of(payload, end, check)
     }
 }
 

@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `contracts` | Permit2 and the proxies of the two schemes |
 //! | `authorization` | what is signed, and the calls that settle it |
+//! | `call` | the calls read back: who settled it? |
 //! | `terms` | the seller's side: an offer, and payments checked against it |
 //! | `draft` | the payer's side |
 
 mod authorization;
+mod call;
 mod contracts;
 mod draft;
 mod terms;
@@ -17,4 +19,4 @@ pub use authorization::{Permit2Authorization, TokenPermissions, Witness, domain_
 pub use contracts::{EXACT_PROXY, PERMIT2, Permit2, UPTO_PROXY};
 pub use terms::{Permit2Payload, Permit2Terms};
 
-pub(crate) use draft::draft;
+pub(crate) use draft::{Account, draft};

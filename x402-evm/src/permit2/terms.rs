@@ -5,8 +5,8 @@ use x402_types::{Amount, ErrorReason, PaymentRequirements, RawObject, TransferMe
 
 use super::authorization::{Permit2Authorization, domain_separator};
 use super::contracts::{EXACT_PROXY, UPTO_PROXY};
-use crate::offer::{EXPIRY_MARGIN, Extra, Parties, unsound};
-use crate::text::excerpt;
+use crate::offer::{EXPIRY_MARGIN, Extra, Parties, SIGNATURE_LIMIT, unsound};
+use crate::text::{excerpt, is_bytes};
 use crate::upto::UPTO;
 use crate::{Domain, EXACT, Signature};
 
@@ -214,6 +214,28 @@ impl Permit2Terms {
         }
         Ok(signature)
     }
+
+    /// The offline check, as of a second that the authorization may have a say in.
+    fn check_as_of(
+        &self,
+        payload: &RawObject,
+        second: impl FnOnce(&Permit2Authorization) -> u64,
+        check: Check,
+    ) -> Result<CheckedPayment, Refusal> {
+        let Permit2Payload { signature, permit2_authorization } = Self::read(payload)?;
+        self.check_terms(&permit2_authorization, second(&permit2_authorization))?;
+        match check {
+            Check::Signature => drop(self.check_signature(&permit2_authorization, &signature)?),
+            Check::SmartWallets if !is_bytes(&signature, SIGNATURE_LIMIT) => {
+                return Err(Refusal::new(
+                    ErrorReason::InvalidPermit2Signature,
+                    format!("a signature is 0x and at most {SIGNATURE_LIMIT} bytes"),
+                ));
+            }
+            Check::SmartWallets | Check::WithoutSignature => {}
+        }
+        Ok(checked(&permit2_authorization))
+    }
 }
 
 impl Terms for Permit2Terms {
@@ -223,12 +245,16 @@ impl Terms for Permit2Terms {
         now: u64,
         check: Check,
     ) -> Result<CheckedPayment, Refusal> {
-        let Permit2Payload { signature, permit2_authorization } = Self::read(payload)?;
-        self.check_terms(&permit2_authorization, now)?;
-        if check == Check::Signature {
-            self.check_signature(&permit2_authorization, &signature)?;
-        }
-        Ok(checked(&permit2_authorization))
+        self.check_as_of(payload, |_| now, check)
+    }
+
+    fn check_at_its_end(
+        &self,
+        payload: &RawObject,
+        check: Check,
+    ) -> Result<CheckedPayment, Refusal> {
+        let end = |it: &Permit2Authorization| it.deadline_seconds().saturating_sub(EXPIRY_MARGIN);
+        self.check_as_of(payload, end, check)
     }
 }
 

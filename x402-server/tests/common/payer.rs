@@ -1,6 +1,6 @@
 use serde_json::json;
 use x402_evm::eip3009::Authorization;
-use x402_evm::{ExactEvmPayer, ExactTerms, LocalSigner, Signer, TypedData};
+use x402_evm::{EXACT, ExactEvmPayer, ExactTerms, LocalSigner, Signer, TypedData, UptoEvmPayer};
 use x402_types::scheme::ClientScheme;
 use x402_types::{Amount, PaymentRequired, PaymentRequirements, Verbatim, header};
 
@@ -9,7 +9,8 @@ use super::now;
 /// One who has a key, and money as far as the facilitator says so.
 pub struct Payer {
     signer: LocalSigner,
-    scheme: ExactEvmPayer<LocalSigner>,
+    exact: ExactEvmPayer<LocalSigner>,
+    upto: UptoEvmPayer<LocalSigner>,
 }
 
 /// A payment, in the parts of its JSON.
@@ -18,13 +19,15 @@ pub struct Payment {
     pub resource: Option<String>,
     pub accepted: String,
     pub payload: String,
+    pub extensions: Option<String>,
 }
 
 impl Payer {
     /// The payer of this number. The same number, the same account.
     pub fn number(number: u8) -> Self {
         let signer = LocalSigner::from_bytes(&[number; 32]).unwrap();
-        Self { scheme: ExactEvmPayer::new(signer.clone()), signer }
+        let (exact, upto) = (ExactEvmPayer::new(signer.clone()), UptoEvmPayer::new(signer.clone()));
+        Self { signer, exact, upto }
     }
 
     pub fn address(&self) -> String {
@@ -41,12 +44,25 @@ impl Payer {
         terms: &PaymentRequired,
         offer: &Verbatim<PaymentRequirements>,
     ) -> Payment {
-        let draft = self.scheme.draft(offer, now(), offer.max_timeout_seconds).unwrap();
+        self.pay_offer_at(now(), terms, offer).await
+    }
+
+    /// Pays as of this second.
+    pub async fn pay_offer_at(
+        &self,
+        now: u64,
+        terms: &PaymentRequired,
+        offer: &Verbatim<PaymentRequirements>,
+    ) -> Payment {
+        let scheme: &dyn ClientScheme =
+            if offer.scheme == EXACT { &self.exact } else { &self.upto };
+        let draft = scheme.draft(offer, None, now, offer.max_timeout_seconds).unwrap();
         let payload = draft.sign().await.unwrap().payload;
         Payment {
             resource: Some(serde_json::to_string(&terms.resource).unwrap()),
             accepted: offer.as_str().to_owned(),
             payload: payload.as_str().to_owned(),
+            extensions: None,
         }
     }
 
@@ -72,6 +88,7 @@ impl Payer {
             resource: Some(serde_json::to_string(&terms.resource).unwrap()),
             accepted: offer.as_str().to_owned(),
             payload: payload.to_string(),
+            extensions: None,
         }
     }
 
@@ -86,9 +103,13 @@ impl Payer {
 
 impl Payment {
     pub fn text(&self) -> String {
-        let Self { resource, accepted, payload } = self;
+        let Self { resource, accepted, payload, extensions } = self;
         let resource = resource.as_ref().map_or(String::new(), |it| format!(r#""resource":{it},"#));
-        format!(r#"{{"x402Version":2,{resource}"accepted":{accepted},"payload":{payload}}}"#)
+        let extensions =
+            extensions.as_ref().map_or(String::new(), |it| format!(r#","extensions":{it}"#));
+        format!(
+            r#"{{"x402Version":2,{resource}"accepted":{accepted},"payload":{payload}{extensions}}}"#
+        )
     }
 
     pub fn header(&self) -> String {
@@ -109,6 +130,12 @@ impl Payment {
 
     pub fn value(&self) -> serde_json::Value {
         serde_json::from_str(&self.text()).unwrap()
+    }
+
+    /// The same payment, with this in the place of its signature.
+    pub fn with_signature(mut self, signature: &str) -> Self {
+        self.payload = self.payload.replace(&self.signature(), signature);
+        self
     }
 
     pub fn signature(&self) -> String {

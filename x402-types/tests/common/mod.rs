@@ -8,6 +8,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use x402_types::extensions::{
+    bazaar, builder_code, eip2612_gas_sponsoring, erc20_approval_gas_sponsoring, offer_receipt,
+    payment_identifier, sign_in_with_x,
+};
 use x402_types::{
     DecodeError, JsonError, PaymentPayload, PaymentRequired, PaymentRequirements, ResourceInfo,
     SettleResponse, SupportedKind, SupportedResponse, VerifyRequest, VerifyResponse, decode,
@@ -61,6 +65,26 @@ pub(crate) const MESSAGES: &[Message] = &[
     ),
     message::<v1::PaymentPayload>("v1/payment-payload", &[]),
     message::<v1::VerifyRequest>("v1/verify-request", &[]),
+    message::<bazaar::Bazaar>("extensions/bazaar", &["schema", "routeTemplate"]),
+    message::<builder_code::Declaration>("extensions/builder-code", &["schema"]),
+    message::<eip2612_gas_sponsoring::Declaration>(
+        "extensions/eip2612-gas-sponsoring",
+        &["schema"],
+    ),
+    message::<eip2612_gas_sponsoring::Answer>("extensions/eip2612-permit", &["schema"]),
+    message::<erc20_approval_gas_sponsoring::Declaration>(
+        "extensions/erc20-approval-gas-sponsoring",
+        &["schema"],
+    ),
+    message::<erc20_approval_gas_sponsoring::Answer>("extensions/erc20-approval", &["schema"]),
+    message::<offer_receipt::OfferDeclaration>("extensions/offers", &["schema"]),
+    message::<offer_receipt::ReceiptDeclaration>("extensions/receipt", &["schema"]),
+    message::<payment_identifier::Declaration>("extensions/payment-identifier", &["schema"]),
+    message::<sign_in_with_x::Challenge>("extensions/sign-in-with-x", &["schema"]),
+    message::<sign_in_with_x::Message>(
+        "extensions/sign-in-with-x-message",
+        &["expirationTime", "statement", "notBefore", "requestId", "resources", "signatureScheme"],
+    ),
 ];
 
 const fn message<T: Serialize + DeserializeOwned>(

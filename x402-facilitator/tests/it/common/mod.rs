@@ -1,15 +1,18 @@
 //! A facilitator on a development chain, and a wire between the two that can be cut.
 
+mod permit2;
 mod wire;
 
+pub(crate) use permit2::Permit2Payment;
 pub(crate) use wire::{Fault, Wire};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
-use alloy_primitives::{Address, TxKind, U256, address};
+use alloy_primitives::{Address, Bytes, TxKind, U256, address};
 use alloy_provider::Provider;
-use x402_devnet::{DEV_ACCOUNTS, Devnet};
+use alloy_sol_types::SolCall;
+use x402_devnet::{DEV_ACCOUNTS, DevUsdc, Devnet};
 use x402_evm::{
     ExactEvmPayer, ExactPayload, LocalSigner, Signer, TypedData, eip3009::Authorization,
     exact_offer,
@@ -93,6 +96,15 @@ impl World {
         Payment::new(self.payer.clone())
     }
 
+    /// Lets Permit2 move so much of the payer's.
+    pub(crate) async fn allow_permit2(&self, amount: u64) {
+        self.devnet.set_balance(self.payer.address(), U256::from(10).pow(U256::from(18)));
+        let spender = x402_evm::permit2::PERMIT2;
+        let approve = DevUsdc::approveCall { spender, value: U256::from(amount) };
+        let input = approve.abi_encode().into();
+        call(&self.devnet, &self.payer, x402_devnet::USDC, input, 1).await;
+    }
+
     pub(crate) fn paid(&self) -> u64 {
         self.devnet.token_balance(PAY_TO).unwrap().to()
     }
@@ -124,7 +136,7 @@ impl Payment {
         let pay_to = PAY_TO.to_string();
         let offer = exact_offer(&usdc(), Amount::from(PRICE), &pay_to, 300).unwrap();
         let draft = ExactEvmPayer::new(payer.clone());
-        let draft = draft.draft(&offer, now(), 300).unwrap();
+        let draft = draft.draft(&offer, None, now(), 300).unwrap();
         let nonce = draft.payment().nonce.parse().unwrap();
         let authorization = Authorization {
             from: payer.address(),
@@ -245,19 +257,32 @@ pub(crate) async fn submit(
     payment: &Payment,
     outbids: u128,
 ) -> String {
+    let signature = payment.payload().await.signature.parse().unwrap();
+    let input = payment.authorization.calldata(signature);
+    call(devnet, signer, x402_devnet::USDC, input, outbids).await
+}
+
+/// Sends a call to the chain without a facilitator, at this many times the chain's fee. Gives the
+/// transaction's hash.
+pub(crate) async fn call(
+    devnet: &Devnet,
+    signer: &LocalSigner,
+    to: Address,
+    input: Bytes,
+    outbids: u128,
+) -> String {
     let provider = devnet.provider();
     let fees = provider.estimate_eip1559_fees().await.unwrap();
-    let signature = payment.payload().await.signature.parse().unwrap();
     let transaction = TxEip1559 {
         chain_id: devnet.chain_id(),
         nonce: provider.get_transaction_count(signer.address()).pending().await.unwrap(),
-        gas_limit: 150_000,
+        gas_limit: 250_000,
         max_fee_per_gas: fees.max_fee_per_gas * outbids,
         max_priority_fee_per_gas: fees.max_priority_fee_per_gas * outbids,
-        to: TxKind::Call(x402_devnet::USDC),
+        to: TxKind::Call(to),
         value: U256::ZERO,
         access_list: Default::default(),
-        input: payment.authorization.calldata(signature),
+        input,
     };
     let signature = signer.sign_digest_unseen(transaction.signature_hash()).to_bytes();
     let signature = alloy_primitives::Signature::from_raw_array(&signature).unwrap();
