@@ -5,4 +5,4 @@ mod paywall;
 
 pub use payment::{NotPaid, Payment};
 pub use paywall::{Paywall, PriceLayer};
-pub use x402_server::{ConfigError, Mistake, PaywallBuilder};
+pub use x402_server::{ChargeError, ConfigError, Mistake, PaywallBuilder};

@@ -25,6 +25,31 @@ impl Paywall {
     pub fn price(&self, price: &str) -> Result<PriceLayer, ConfigError> {
         PriceLayer::new(self.0.price(price)?)
     }
+
+    /// The most that is charged, in words, as a layer for a route or a router: the scheme `upto`.
+    /// The handler says by [`Payment::charge`](x402_server::Payment::charge) or
+    /// [`charge_price`](x402_server::Payment::charge_price) what is.
+    ///
+    /// ```
+    /// use x402_axum::{ChargeError, Payment};
+    ///
+    /// async fn answer(payment: Payment) -> Result<&'static str, String> {
+    ///     payment.charge_price("$0.005").map_err(|error: ChargeError| error.to_string())?;
+    ///     Ok("half the price, this time")
+    /// }
+    ///
+    /// # async fn build(paywall: x402_axum::Paywall) -> Result<axum::Router, x402_axum::ConfigError> {
+    /// let route = axum::routing::get(answer).layer(paywall.upto("$0.01")?);
+    /// # Ok(axum::Router::new().route("/answer", route))
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] as [`price`](Self::price), or where the facilitator has not said who settles
+    /// `upto`.
+    pub fn upto(&self, price: &str) -> Result<PriceLayer, ConfigError> {
+        PriceLayer::new(self.0.price(price)?.upto())
+    }
 }
 
 impl From<x402_server::Paywall> for Paywall {

@@ -1,6 +1,7 @@
 //! Signatures that are no key's, and payments that have ended.
 
-#[cfg(test)]
+#![cfg(test)]
+
 mod common;
 
 use common::{NOW, authorization, offer, payload, signed};

@@ -6,7 +6,7 @@ mod common;
 
 use common::{Double, Payer, Shop, builder, until};
 use x402_ledger::MemoryStore;
-use x402_server::{Mistake, Paywall};
+use x402_server::{Mistake, Paywall, Price};
 use x402_types::{Asset, Network};
 
 async fn mistakes_of(builder: x402_server::PaywallBuilder) -> String {
@@ -125,12 +125,76 @@ async fn a_payee_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn a_facilitator_that_does_not_settle_what_is_offered_is_a_mistake() {
-    let facilitator = Double::default().only("exact", "eip155:8453").only("upto", "eip155:84532");
+    let facilitator = Double::default().only("exact", "eip155:8453").only("upto", "eip155:137");
     let error = mistakes_of(builder(&facilitator, &MemoryStore::new())).await;
     assert_eq!(
         error,
-        r#"the paywall's configuration is wrong: the facilitator does not settle "exact" on eip155:84532; it says that it settles: exact on eip155:8453, upto on eip155:84532"#
+        r#"the paywall's configuration is wrong: the facilitator does not settle "exact" on eip155:84532; it says that it settles: exact on eip155:8453, upto on eip155:137"#
     );
+}
+
+fn mistake_in(price: &Price) -> String {
+    price.gate().expect_err("a mistake").to_string()
+}
+
+#[tokio::test]
+async fn a_facilitator_that_settles_another_scheme_is_a_mistake_of_the_price() {
+    let store = MemoryStore::new();
+    let facilitator = Double::default().only("upto", "eip155:84532");
+    let paywall: Paywall = builder(&facilitator, &store).build().await.unwrap();
+    assert_eq!(
+        mistake_in(&paywall.price("$0.01").unwrap()),
+        r#"the paywall's configuration is wrong: the facilitator does not settle "exact" on eip155:84532; it says that it settles: upto on eip155:84532"#
+    );
+
+    let facilitator = Double::default().only("exact", "eip155:84532").only("exact", "eip155:8453");
+    let paywall: Paywall = builder(&facilitator, &store).network("base").build().await.unwrap();
+    paywall.price("$0.01").unwrap().permit2().gate().unwrap();
+    assert_eq!(
+        mistake_in(&paywall.price("$0.01").unwrap().upto()),
+        r#"the paywall's configuration is wrong in 2 places:
+  - the facilitator does not settle "upto" on eip155:84532; it says that it settles: exact on eip155:84532, exact on eip155:8453
+  - the facilitator does not settle "upto" on eip155:8453; it says that it settles: exact on eip155:84532, exact on eip155:8453"#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn upto_is_no_offer_before_the_facilitator_has_said_who_settles_it() {
+    let expected = "the paywall's configuration is wrong: the facilitator has not said who settles `upto` on eip155:84532";
+    let store = MemoryStore::new();
+    for facilitator in
+        [Double::default().only("upto", "eip155:84532"), Double::default().unreachable()]
+    {
+        let paywall: Paywall = builder(&facilitator, &store).build().await.unwrap();
+        assert_eq!(mistake_in(&paywall.price("$0.01").unwrap().upto()), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_settles_upto_and_is_none_is_refused() {
+    let store = MemoryStore::new();
+    for address in ["", "0x1234", "0x0000000000000000000000000000000000000000", "base"] {
+        let facilitator = Double::default().settling_upto_from(address, "eip155:84532");
+        let paywall: Paywall = builder(&facilitator, &store).build().await.unwrap();
+        let error = paywall.price("$0.01").unwrap().upto().gate().unwrap_err();
+        assert!(matches!(error.mistakes(), [Mistake::Offer(_)]), "{address}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn upto_cannot_be_settled_upfront() {
+    let store = MemoryStore::new();
+    let settings = || builder::<Paywall>(&Double::default(), &store);
+    let paywall = settings().build().await.unwrap();
+    let upfront = settings().upfront().build().await.unwrap();
+    for price in [
+        paywall.price("$0.01").unwrap().upto().upfront(),
+        paywall.price("$0.01").unwrap().upfront().upto(),
+        upfront.price("$0.01").unwrap().upto(),
+    ] {
+        let error = price.gate().unwrap_err();
+        assert!(matches!(error.mistakes(), [Mistake::UptoUpfront]), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,7 +39,6 @@ async fn what_verification_finds_is_answered_by_whose_fault_it_is() {
     for reason in [
         "invalid_exact_evm_insufficient_balance",
         "insufficient_funds",
-        "permit2_allowance_required",
         "a_reason_that_nobody_knows",
     ] {
         after_verify(invalid(reason)).await.assert_challenged(reason);

@@ -215,7 +215,15 @@ async fn a_facilitator_that_does_not_settle_in_time_leaves_the_outcome_unknown()
 /// A payment whose end has just come, and its state in the store.
 async fn ended(seconds_ago: u64, state: Option<ClaimState>) -> (Shop, Answer) {
     let (shop, payer) = (Shop::open().await, Payer::number(1));
-    let payment = payer.pay_until(&shop.terms("/goods").await, now() - seconds_ago).await;
+    let end = now() - seconds_ago;
+    // Some payers let it begin when they sign it.
+    let terms = shop.terms("/goods").await;
+    let payment = payer
+        .pay_otherwise(&terms, |authorization| {
+            authorization.valid_after = Amount::from(end - 60);
+            authorization.valid_before = Amount::from(end);
+        })
+        .await;
     if let Some(state) = state {
         let asset = x402_types::Asset::default_for(&Network::BASE_SEPOLIA).unwrap();
         let nonce = payment.nonce();
@@ -237,8 +245,10 @@ async fn a_payment_that_has_ended_is_not_asked_for_again_where_it_may_have_been_
     owed.assert_served();
     assert_eq!(shop.goods.runs(), 1);
 
-    let (_, unresolved) = ended(60, Some(ClaimState::Unresolved)).await;
-    assert_pending(&unresolved);
+    for seconds_ago in [60, 290] {
+        let (_, unresolved) = ended(seconds_ago, Some(ClaimState::Unresolved)).await;
+        assert_pending(&unresolved);
+    }
     let (_, used) = ended(60, Some(ClaimState::Used)).await;
     assert_eq!(used.assert_refused(409).error(), "payment_already_used");
 

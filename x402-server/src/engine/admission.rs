@@ -8,12 +8,14 @@ use x402_types::{ErrorReason, Fault, PaymentFlow, SettleResponse};
 use super::answers::Why;
 use super::claim::Hold;
 use super::gate::{Admission, Gate};
+use super::meter::Meter;
+use super::payment::Payment;
 use super::purchase::Purchase;
 use super::seen_through::Panicked;
 use super::sent::Sent;
 use super::settlement::{self, Outcome, Settlement};
 use super::shared::{Offer, Shared, seconds_since_1970};
-use super::ticket::{Payment, Ticket};
+use super::ticket::Ticket;
 use crate::foreign::excerpt;
 
 /// Seconds after a payment's end during which it may still be owed: what was settled at the last
@@ -41,18 +43,23 @@ impl Paid {
         if sent.resource().is_some_and(|resource| !same_resource(resource, purchase.url())) {
             return Err(Why::OtherResource);
         }
+        gate.check_echo(&sent)?;
         let now = seconds_since_1970();
-        let check = |at| offer.terms.check(sent.payload(), at, gate.shared().rules.check);
-        let (checked, lapsed) = match check(now) {
+        let check = gate.shared().rules.check;
+        let (checked, lapsed) = match offer.terms.check(sent.payload(), now, check) {
             Ok(checked) => (checked, None),
-            Err(refusal) if has_ended(&refusal) => match check(now.saturating_sub(GRACE)) {
-                Ok(checked) => (checked, Some(refusal)),
-                Err(_) => return Err(why_not(refusal)),
-            },
+            Err(refusal) if has_ended(&refusal) => {
+                match offer.terms.check_at_its_end(sent.payload(), check) {
+                    Ok(checked) if checked.valid_before.saturating_add(GRACE) >= now => {
+                        (checked, Some(refusal))
+                    }
+                    _ => return Err(why_not(refusal)),
+                }
+            }
             Err(refusal) => return Err(why_not(refusal)),
         };
         let CheckedPayment { payer, nonce, amount, valid_before } = checked;
-        let Offer { requirements, asset, .. } = offer;
+        let Offer { requirements, asset, metered, .. } = offer;
         let network = requirements.network.clone();
         let key = PaymentKey::new(network, &requirements.asset, &payer, &nonce);
         let payment = Payment {
@@ -61,6 +68,7 @@ impl Paid {
             asset: Arc::clone(asset),
             requirements: requirements.clone(),
             receipt: None,
+            meter: metered.then(|| Arc::new(Meter::new(amount.min(requirements.amount)))),
         };
         let request = sent.request(offer, purchase.url()).ok_or(Why::Internal)?;
         let (gate, purchase) = (gate.clone(), purchase.clone());
@@ -108,6 +116,7 @@ impl Paid {
             purchase: self.purchase.clone(),
             valid_before: self.valid_before,
             payment: self.payment.clone(),
+            amount: self.payment.amount,
             verified,
             response_header: self.sent.response_header(),
         })

@@ -6,6 +6,7 @@
 //! | two payments, or an unreadable one | 400 | no | unused |
 //! | a version that is not spoken here, no such offer, another resource | 402 | yes | unused |
 //! | the payer's fault: expired, too little, no balance | 402 | yes | unused |
+//! | the payer has not allowed Permit2 to move the token | 412 | yes | unused |
 //! | the payer's software's fault | 400 | no | unused |
 //! | used before | 409 | no | used |
 //! | in use right now | 409 | no | in use |
@@ -124,6 +125,9 @@ fn internal() -> Reply {
 /// A payment that was found wanting, by us or by the facilitator.
 fn refused(reason: &ErrorReason, challenge: &Challenge, url: &str) -> Result<Reply, JsonError> {
     Ok(match reason.fault() {
+        Fault::Payer if *reason == ErrorReason::Permit2AllowanceRequired => {
+            Reply { status: 412, ..challenge.refused(url, reason.as_str())? }
+        }
         Fault::Payer => challenge.refused(url, &excerpt(reason.as_str(), REASON_LIMIT))?,
         Fault::Malformed => {
             Reply::error(400, &excerpt(reason.as_str(), REASON_LIMIT), "The payment is malformed.")

@@ -1,8 +1,10 @@
 use x402_types::{
-    JsonError, PaymentRequired, PaymentRequirements, ResourceInfo, Verbatim, Version, header, v1,
+    JsonError, PaymentRequired, PaymentRequirements, RawObject, ResourceInfo, Verbatim, Version,
+    header, v1,
 };
 
 use super::reply::Reply;
+use super::shared::Offer;
 
 /// The 402 of a route, encoded but for the address that is asked for.
 ///
@@ -12,7 +14,8 @@ use super::reply::Reply;
 #[derive(Debug)]
 pub(crate) struct Challenge {
     terms: PaymentRequired,
-    accept_v1: bool,
+    /// What clients of version 1 can pay, where they are sold to.
+    in_v1: Vec<Verbatim<PaymentRequirements>>,
     header_before: String,
     header_after: String,
     /// The body's text around each place where the address stands.
@@ -26,15 +29,20 @@ const ADDRESS: &str = "\u{1}address\u{1}";
 impl Challenge {
     pub(crate) fn new(
         resource: ResourceInfo,
-        accepts: Vec<Verbatim<PaymentRequirements>>,
+        offers: &[Offer],
+        extensions: Option<RawObject>,
         accept_v1: bool,
     ) -> Result<Self, JsonError> {
+        let requirements = |offer: &Offer| offer.requirements.clone();
+        let accepts = offers.iter().map(requirements).collect();
+        let in_v1 = offers.iter().filter(|offer| accept_v1 && offer.in_v1).map(requirements);
+        let in_v1: Vec<_> = in_v1.collect();
         let terms = PaymentRequired {
             x402_version: Version,
             error: Some(UNPAID.to_owned()),
             resource: ResourceInfo { url: ADDRESS.to_owned(), ..resource },
             accepts,
-            extensions: None,
+            extensions,
         };
         let json = to_json(&terms)?;
         let placeholder = to_json(&ADDRESS)?;
@@ -43,9 +51,9 @@ impl Challenge {
         pad(&mut before);
         let header_before = header::encode_json(before.as_bytes());
         let header_after = header::encode_json(after.as_bytes());
-        let body = if accept_v1 { to_json(&v1_terms(&terms, UNPAID)?)? } else { json.clone() };
+        let body = body(&terms, &in_v1, &json)?;
         let body = body.split(&placeholder).map(str::to_owned).collect();
-        Ok(Self { terms, accept_v1, header_before, header_after, body })
+        Ok(Self { terms, in_v1, header_before, header_after, body })
     }
 
     /// The answer to a request without a payment.
@@ -65,19 +73,27 @@ impl Challenge {
         terms.error = Some(error.to_owned());
         let json = to_json(&terms)?;
         let header = header::encode_json(json.as_bytes());
-        let body = if self.accept_v1 { to_json(&v1_terms(&terms, error)?)? } else { json };
+        let body = body(&terms, &self.in_v1, &json)?;
         Ok(Reply::json(402, body).with_header("payment-required", header))
     }
 }
 
-/// The same terms in version 1, as far as it has names for their networks.
-fn v1_terms(terms: &PaymentRequired, error: &str) -> Result<v1::PaymentRequired, JsonError> {
-    let accepts = terms.accepts.iter().filter_map(|offer| {
+/// The terms as a body: in version 1 where its clients can pay any of them, as far as it has names
+/// for their networks.
+fn body(
+    terms: &PaymentRequired,
+    in_v1: &[Verbatim<PaymentRequirements>],
+    json: &str,
+) -> Result<String, JsonError> {
+    if in_v1.is_empty() {
+        return Ok(json.to_owned());
+    }
+    let accepts = in_v1.iter().filter_map(|offer| {
         v1::PaymentRequirements::from_v2(offer, &terms.resource).ok().map(Verbatim::new)
     });
-    Ok(v1::PaymentRequired {
+    to_json(&v1::PaymentRequired {
         x402_version: Version,
-        error: Some(error.to_owned()),
+        error: terms.error.clone(),
         accepts: accepts.collect::<Result<_, _>>()?,
     })
 }

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use x402_types::{JsonError, PaymentFlow, ResourceInfo};
+use x402_types::extensions::check_echo;
+use x402_types::{JsonError, PaymentFlow, RawObject, ResourceInfo};
 
 use super::admission::Paid;
 use super::answers::Why;
@@ -12,6 +14,7 @@ use super::reply::Reply;
 use super::sent::{Sent, Speaks, Unreadable};
 use super::shared::{Offer, Shared};
 use super::ticket::Ticket;
+use crate::foreign::excerpt;
 
 /// The price of a route: what stands between a request and its handler.
 ///
@@ -25,6 +28,8 @@ struct Inner {
     shared: Arc<Shared>,
     offers: Vec<Offer>,
     flow: PaymentFlow,
+    /// What is declared to payers besides the terms, by extension.
+    extensions: RawObject,
     challenge: Challenge,
 }
 
@@ -52,10 +57,13 @@ impl Gate {
         resource: ResourceInfo,
         offers: Vec<Offer>,
         flow: PaymentFlow,
+        extensions: &BTreeMap<String, RawObject>,
     ) -> Result<Self, JsonError> {
-        let accepts = offers.iter().map(|offer| offer.requirements.clone()).collect();
-        let challenge = Challenge::new(resource, accepts, shared.rules.accept_v1)?;
-        Ok(Self { inner: Arc::new(Inner { shared, offers, flow, challenge }) })
+        let declared = RawObject::new(extensions)?;
+        let told = (!extensions.is_empty()).then(|| declared.clone());
+        let challenge = Challenge::new(resource, &offers, told, shared.rules.accept_v1)?;
+        let inner = Inner { shared, offers, flow, extensions: declared, challenge };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Decides on a request. A request without a payment is answered without waiting on anything.
@@ -120,6 +128,15 @@ impl Gate {
 
     pub(super) fn offers(&self) -> &[Offer] {
         &self.inner.offers
+    }
+
+    /// Whether a payer left standing what was declared to it.
+    pub(super) fn check_echo(&self, sent: &Sent) -> Result<(), Why> {
+        let Some(echoed) = sent.extensions() else { return Ok(()) };
+        check_echo(&self.inner.extensions, Some(echoed)).map_err(|mismatch| {
+            tracing::debug!(key = excerpt(&mismatch.key, 64), "an extension is not echoed");
+            Why::Refused(mismatch.reason())
+        })
     }
 
     pub(super) fn flow(&self) -> PaymentFlow {

@@ -10,6 +10,8 @@
 //! | `challenge` | the 402, encoded once |
 //! | `claim` | the hold on a payment, given up when dropped |
 //! | `purchase` | what is bought: method and address |
+//! | `payment` | what the handler is told, and may say of what it charges |
+//! | `meter` | what is charged on a payment by `upto` |
 //! | `ticket` | what the handler runs under, and its end |
 //! | `settlement` | settling, and what its outcome means |
 //! | `seen_through` | work that a client's hanging up does not end |
@@ -22,6 +24,8 @@ mod challenge;
 mod claim;
 mod gate;
 mod head;
+mod meter;
+mod payment;
 mod purchase;
 mod reply;
 mod seen_through;
@@ -40,5 +44,7 @@ pub(crate) use shared::{Offer, Rules, Shared};
 
 pub use gate::{Admission, Gate};
 pub use head::RequestHead;
+pub use meter::ChargeError;
+pub use payment::Payment;
 pub use reply::Reply;
-pub use ticket::{Payment, Ticket};
+pub use ticket::Ticket;

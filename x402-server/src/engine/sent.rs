@@ -58,6 +58,14 @@ impl Sent {
         }
     }
 
+    /// What the payer echoes and answers of extensions.
+    pub(crate) fn extensions(&self) -> Option<&RawObject> {
+        match self {
+            Self::V2(payment) => payment.extensions.as_ref(),
+            Self::V1(_) => None,
+        }
+    }
+
     /// The receipt's header in the sender's version.
     pub(crate) fn response_header(&self) -> &'static str {
         match self {
@@ -79,7 +87,8 @@ impl Sent {
                 })
             }
             Self::V1(payment) => offers.iter().find(|offer| {
-                offer.requirements.scheme == payment.scheme
+                offer.in_v1
+                    && offer.requirements.scheme == payment.scheme
                     && offer.requirements.network.v1_name() == Some(payment.network.as_str())
             }),
         }

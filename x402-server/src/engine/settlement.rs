@@ -7,14 +7,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{sleep, timeout};
 use x402_ledger::{ClaimState, Payment as Line, PaymentKey, Status};
 use x402_types::facilitator::{Answer, FacilitatorError, Request};
-use x402_types::{ErrorReason, Fault, SettleResponse};
+use x402_types::{
+    Amount, ErrorReason, Fault, JsonError, PaymentRequirements, SettleResponse, Verbatim,
+    VerifyRequest, v1,
+};
 
 use super::answers::Why;
 use super::claim::Hold;
+use super::payment::Payment;
 use super::purchase::Purchase;
 use super::seen_through::SeenThrough;
 use super::shared::{Shared, seconds_since_1970};
-use super::ticket::Payment;
 use crate::foreign::excerpt;
 
 /// What is to be settled.
@@ -24,10 +27,49 @@ pub(super) struct Settlement {
     pub(super) purchase: Purchase,
     pub(super) valid_before: u64,
     pub(super) payment: Payment,
+    /// How much, in atomic units: what the question says.
+    pub(super) amount: Amount,
     /// Whether the facilitator has found the payment good before.
     pub(super) verified: bool,
     /// Where the receipt goes.
     pub(super) response_header: &'static str,
+}
+
+impl Settlement {
+    /// The settlement of so much. The payment goes on as it came; only our own terms change.
+    pub(super) fn over(mut self: Box<Self>, amount: Amount) -> Result<Box<Self>, JsonError> {
+        if amount != self.amount {
+            self.request = over(&self.request, amount)?;
+            self.amount = amount;
+        }
+        Ok(self)
+    }
+}
+
+/// The same question, about so much.
+fn over(request: &Request, amount: Amount) -> Result<Request, JsonError> {
+    match request {
+        Request::V2(question) => {
+            let ours = &*question.payment_requirements;
+            Request::v2(VerifyRequest {
+                payment_requirements: Verbatim::new(PaymentRequirements {
+                    amount,
+                    ..ours.clone()
+                })?,
+                ..VerifyRequest::clone(question)
+            })
+        }
+        Request::V1(question) => {
+            let ours = &*question.payment_requirements;
+            Request::v1(v1::VerifyRequest {
+                payment_requirements: Verbatim::new(v1::PaymentRequirements {
+                    max_amount_required: amount,
+                    ..ours.clone()
+                })?,
+                ..v1::VerifyRequest::clone(question)
+            })
+        }
+    }
 }
 
 /// How a settlement ended, for the request that waits for it.
@@ -94,7 +136,7 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Ou
     };
     match call {
         Ok(receipt) => {
-            write(&shared, &key, Status::Settled, Some(receipt.transaction.clone())).await;
+            write(&shared, &key, Status::Settled, transaction(&receipt)).await;
             let hold = Hold::new(shared, key, Some(Arc::clone(&receipt)));
             Outcome::Settled(receipt, hold)
         }
@@ -117,8 +159,7 @@ async fn see_to(
             let message = response.error_message.as_ref().map(|message| excerpt(message, 256));
             let said = excerpt(reason.as_str(), 128);
             tracing::warn!(reason = said, message, payment = %key, "settlement failed");
-            let transaction = Some(response.transaction.clone()).filter(|hash| !hash.is_empty());
-            write(&shared, &key, Status::Failed(said), transaction).await;
+            write(&shared, &key, Status::Failed(said), transaction(&response)).await;
             free(&shared, &key).await;
             let header = settlement.response_header;
             Outcome::Not(Why::SettlementFailed { reason, response, header })
@@ -162,7 +203,7 @@ async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settl
         match call(&shared, &settlement).await {
             Ok(receipt) => {
                 tracing::info!(payment = %key, "settled after all; it is owed");
-                write(&shared, &key, Status::Settled, Some(receipt.transaction.clone())).await;
+                write(&shared, &key, Status::Settled, transaction(&receipt)).await;
                 if let Err(error) = shared
                     .claims
                     .advance(&key, ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))))
@@ -183,6 +224,9 @@ async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settl
 }
 
 async fn call(shared: &Shared, settlement: &Settlement) -> Call {
+    if settlement.amount.is_zero() {
+        return Ok(Arc::new(nothing(settlement)));
+    }
     let asked = caught(shared.facilitator.settle(&settlement.request));
     match timeout(shared.rules.settle_timeout, asked).await {
         Ok(Ok(response)) => judge(response, settlement),
@@ -201,6 +245,17 @@ async fn call(shared: &Shared, settlement: &Settlement) -> Call {
     }
 }
 
+/// The receipt of a payment on which nothing is charged. Nobody is asked: nothing moves.
+fn nothing(settlement: &Settlement) -> SettleResponse {
+    let payment = &settlement.payment;
+    let settled = SettleResponse::settled(payment.payer(), "", payment.network().as_str());
+    SettleResponse { amount: Some(Amount::ZERO), ..settled }
+}
+
+fn transaction(response: &SettleResponse) -> Option<String> {
+    Some(response.transaction.clone()).filter(|hash| !hash.is_empty())
+}
+
 /// A panic within a facilitator of one's own tells as little of the outcome as a lost answer.
 async fn caught<T>(mut asked: Answer<'_, T>) -> Result<T, FacilitatorError> {
     poll_fn(move |cx| {
@@ -211,17 +266,21 @@ async fn caught<T>(mut asked: Answer<'_, T>) -> Result<T, FacilitatorError> {
 }
 
 /// Believes the facilitator only as far as it agrees with what was asked.
-fn judge(response: SettleResponse, settlement: &Settlement) -> Call {
+fn judge(mut response: SettleResponse, settlement: &Settlement) -> Call {
     let payment = &settlement.payment;
     if response.success {
         let same_payer = response.payer.as_deref().is_none_or(|payer| payment.is_payer(payer));
         let same_network = response.network().is_none_or(|network| network == *payment.network());
-        let same_amount = response.amount.is_none_or(|amount| amount == payment.amount);
+        let same_amount = response.amount.is_none_or(|amount| amount == settlement.amount);
+        // It is never asked to settle nothing, which alone needs no transaction.
         let transaction = 1..=TRANSACTION_LIMIT;
         let sound = transaction.contains(&response.transaction.len());
         if !sound || !same_payer || !same_network || !same_amount {
             tracing::error!("the facilitator settled something else than it was asked to");
             return Err(Unsettled::Unknown);
+        }
+        if payment.is_metered() {
+            response.amount = Some(settlement.amount);
         }
         return Ok(Arc::new(response));
     }
@@ -246,12 +305,12 @@ fn judge(response: SettleResponse, settlement: &Settlement) -> Call {
 }
 
 fn line(key: &PaymentKey, settlement: &Settlement) -> Line {
-    let Settlement { payment, purchase, .. } = settlement;
+    let Settlement { payment, purchase, amount, .. } = settlement;
     let at = milliseconds_since_1970();
     Line {
         key: key.clone(),
         pay_to: payment.pay_to().to_owned(),
-        amount: payment.amount,
+        amount: *amount,
         scheme: payment.scheme().to_owned(),
         purchase: purchase.as_str().to_owned(),
         created_at: at,

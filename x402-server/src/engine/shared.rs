@@ -42,6 +42,10 @@ pub(crate) struct Offer {
     pub(crate) requirements: Verbatim<PaymentRequirements>,
     pub(crate) terms: Box<dyn Terms>,
     pub(crate) asset: Arc<Asset>,
+    /// Whether less than the whole amount may be settled.
+    pub(crate) metered: bool,
+    /// Whether clients of version 1 can pay so: they know only `exact` by EIP-3009.
+    pub(crate) in_v1: bool,
 }
 
 pub(crate) fn seconds_since_1970() -> u64 {

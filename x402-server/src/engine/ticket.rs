@@ -1,74 +1,15 @@
 use std::sync::Arc;
 
-use x402_types::{
-    Amount, Asset, JsonError, Network, PaymentRequirements, SettleResponse, Verbatim, encode,
-};
+use x402_types::{JsonError, SettleResponse, encode};
 
 use super::answers::Why;
 use super::claim::Hold;
 use super::gate::Gate;
+use super::payment::Payment;
 use super::purchase::Purchase;
 use super::reply::Reply;
 use super::seen_through::{Panicked, SeenThrough};
 use super::settlement::{self, Outcome, Settlement};
-
-/// A payment that a request is served on.
-///
-/// Cheap to clone: clones share it.
-#[derive(Clone, Debug)]
-pub struct Payment {
-    pub(crate) payer: Arc<str>,
-    pub(crate) amount: Amount,
-    pub(crate) asset: Arc<Asset>,
-    pub(crate) requirements: Verbatim<PaymentRequirements>,
-    pub(crate) receipt: Option<Arc<SettleResponse>>,
-}
-
-impl Payment {
-    /// Who pays: the account whose signature was checked.
-    pub fn payer(&self) -> &str {
-        &self.payer
-    }
-
-    /// How much, in atomic units of the asset.
-    pub fn amount(&self) -> Amount {
-        self.amount
-    }
-
-    /// In what.
-    pub fn asset(&self) -> &Asset {
-        &self.asset
-    }
-
-    /// Where.
-    pub fn network(&self) -> &Network {
-        &self.asset.network
-    }
-
-    /// To whom.
-    pub fn pay_to(&self) -> &str {
-        &self.requirements.pay_to
-    }
-
-    /// How, such as `exact`.
-    pub fn scheme(&self) -> &str {
-        &self.requirements.scheme
-    }
-
-    /// The settlement, where the route settles before it serves, or where this payment was settled
-    /// by an earlier request that was not served.
-    pub fn receipt(&self) -> Option<&SettleResponse> {
-        self.receipt.as_deref()
-    }
-
-    /// Whether a facilitator that says this name means this payer.
-    pub(crate) fn is_payer(&self, name: &str) -> bool {
-        match self.network().chain_id() {
-            Some(_) => self.payer.eq_ignore_ascii_case(name),
-            None => *self.payer == *name,
-        }
-    }
-}
 
 /// The right to serve a request, and the duty to say how that went.
 ///
@@ -105,7 +46,8 @@ impl Ticket {
     }
 
     /// Says how the handler answered, and settles if that was with 200 to 299, or with 101: a
-    /// connection that is handed over has been served.
+    /// connection that is handed over has been served. From here on nothing more can be
+    /// [charged](Payment::charge).
     ///
     /// Ready with the headers to add to the handler's answer, none where nothing was charged. The
     /// handler's answer must not leave before.
@@ -123,10 +65,17 @@ impl Ticket {
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
         let Self { gate, payment, hold, settlement, purchase, response_header } = self;
         let served = status == 101 || (200..300).contains(&status);
+        let amount = payment.close();
         let step = match settlement {
-            Some(settlement) if served => {
-                Step::Settle(settlement::start(Arc::clone(gate.shared()), hold, settlement))
-            }
+            Some(settlement) if served => match settlement.over(amount) {
+                Ok(settlement) => {
+                    Step::Settle(settlement::start(Arc::clone(gate.shared()), hold, settlement))
+                }
+                Err(error) => {
+                    tracing::error!(%error, "what is charged does not serialize");
+                    Step::GiveUp(hold)
+                }
+            },
             Some(_) => Step::LetGo(hold),
             None => Step::SettledBefore(hold, payment.receipt),
         };
@@ -140,6 +89,10 @@ impl Ticket {
                     }
                 },
                 Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
+                Step::GiveUp(hold) => {
+                    hold.give_back().await;
+                    return Err(gate.answer(Why::Internal, purchase.url()));
+                }
                 Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
                     hold.give_back().await;
                     return Ok(Vec::new());
@@ -180,5 +133,6 @@ fn receipt_header(receipt: &SettleResponse) -> Result<String, JsonError> {
 enum Step {
     Settle(SeenThrough<Outcome>),
     LetGo(Hold),
+    GiveUp(Hold),
     SettledBefore(Hold, Option<Arc<SettleResponse>>),
 }

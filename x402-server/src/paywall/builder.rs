@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
-use x402_evm::{ExactEvm, exact_offer};
+use x402_evm::{EXACT, ExactEvm, UptoEvm, exact_offer};
 use x402_ledger::dynamic::{DynClaims, DynPayments};
 use x402_ledger::{Claims, MemoryStore, Payments};
 use x402_types::facilitator::Facilitator;
-use x402_types::scheme::Check;
+use x402_types::scheme::{Check, ServerScheme};
 use x402_types::{Amount, Asset, Network, NetworkError, PaymentFlow, header};
 
 use super::supported::Supported;
@@ -131,6 +131,18 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         self
     }
 
+    /// Sells to smart wallets too, whose signatures only their chain can tell: of a signature nothing
+    /// but its shape is checked before the facilitator is asked. A wallet's owner signs for it just
+    /// as for itself, so this goes for all payments: as with
+    /// [`leave_signatures_to_the_facilitator`](Self::leave_signatures_to_the_facilitator), anybody
+    /// can make the facilitator work, and can hold the claim on another's payment meanwhile.
+    pub fn accept_smart_wallets(mut self) -> Self {
+        if self.check == Check::Signature {
+            self.check = Check::SmartWallets;
+        }
+        self
+    }
+
     /// Settles before the handler runs, on every route that does not say otherwise.
     pub fn upfront(mut self) -> Self {
         self.flow = PaymentFlow::Upfront;
@@ -158,8 +170,9 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
     }
 
     /// The paywall. Asks the facilitator what it supports, waiting for at most three seconds: a
-    /// facilitator that is out of reach is asked again in the background, one that answers and
-    /// cannot settle what is offered is a mistake.
+    /// facilitator that is out of reach is asked again in the background, one that answers and can
+    /// settle nothing on one of the networks is a mistake. Whether it settles a price's scheme is
+    /// seen when the price is made.
     ///
     /// Must run within a tokio runtime.
     ///
@@ -176,20 +189,14 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         else {
             return Err(ConfigError { mistakes });
         };
+        let schemes: Vec<Arc<dyn ServerScheme>> = vec![Arc::new(ExactEvm), Arc::new(UptoEvm)];
         let supported = Supported::watch(Arc::clone(&facilitator), FIRST_SUPPORTED_TIMEOUT).await;
         if let Some(supported) = supported.last() {
-            let kinds =
-                supported.kinds.iter().map(|kind| format!("{} on {}", kind.scheme, kind.network));
-            let kinds = kinds.collect::<Vec<_>>().join(", ");
-            let missing = assets
-                .iter()
-                .map(|accepted| &accepted.asset.network)
-                .filter(|network| supported.kind(x402_evm::EXACT, network).is_none());
-            mistakes.extend(missing.map(|network| Mistake::Unsupported {
-                scheme: x402_evm::EXACT.to_owned(),
-                network: network.clone(),
-                kinds: kinds.clone(),
-            }));
+            let missing = assets.iter().map(|accepted| &accepted.asset.network).filter(|network| {
+                schemes.iter().all(|it| supported.kind(it.scheme(), network).is_none())
+            });
+            mistakes
+                .extend(missing.map(|network| Mistake::unsupported(EXACT, network, &supported)));
             if !mistakes.is_empty() {
                 return Err(ConfigError { mistakes });
             }
@@ -212,7 +219,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         let inner = Inner {
             shared: Arc::new(shared),
             assets,
-            schemes: vec![Arc::new(ExactEvm)],
+            schemes,
             max_timeout_seconds: self.max_timeout_seconds,
             flow: self.flow,
             supported,

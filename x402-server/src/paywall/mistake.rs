@@ -1,7 +1,7 @@
 use std::fmt;
 
 use x402_types::scheme::Refusal;
-use x402_types::{JsonError, MoneyError, Network, NetworkError};
+use x402_types::{JsonError, MoneyError, Network, NetworkError, SupportedResponse};
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug)]
@@ -56,6 +56,20 @@ pub enum Mistake {
         /// What it settles.
         kinds: String,
     },
+    /// Only one facilitator may settle a payment by this scheme, and the facilitator has not said
+    /// which address that is: it has not been reached yet, or leaves it out.
+    #[error("the facilitator has not said who settles `{scheme}` on {network}")]
+    UnknownSettler {
+        /// The scheme.
+        scheme: String,
+        /// The network.
+        network: Network,
+    },
+    /// What is charged by `upto` is known after serving, and the price is settled before.
+    #[error(
+        "a price of `upto` is settled after it was served, when what is charged is known: leave out .upfront() or .upto()"
+    )]
+    UptoUpfront,
     /// No public address.
     #[error(
         "no public address: add .public_url(\"https://api.example.com\"). It is never taken from a request, whose Host header anybody can write"
@@ -84,6 +98,20 @@ pub enum Mistake {
     /// Something does not serialize.
     #[error("the terms do not serialize: {0}")]
     Encoding(#[source] JsonError),
+}
+
+impl Mistake {
+    /// That the facilitator does not settle this scheme on this network.
+    pub(super) fn unsupported(
+        scheme: &str,
+        network: &Network,
+        supported: &SupportedResponse,
+    ) -> Self {
+        let kinds =
+            supported.kinds.iter().map(|kind| format!("{} on {}", kind.scheme, kind.network));
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
+        Self::Unsupported { scheme: scheme.to_owned(), network: network.clone(), kinds }
+    }
 }
 
 impl ConfigError {

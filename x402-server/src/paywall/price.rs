@@ -1,10 +1,13 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use x402_evm::exact_offer;
+use serde::Deserialize;
+use x402_evm::{EXACT, UPTO, exact_offer, upto_offer};
+use x402_types::extensions::{Declared, eip2612_gas_sponsoring};
 use x402_types::{
-    Amount, JsonError, Money, MoneyError, PaymentFlow, PaymentRequirements, RawObject,
-    ResourceInfo, Verbatim,
+    Amount, Asset, JsonError, Money, MoneyError, Network, PaymentFlow, PaymentRequirements,
+    RawObject, ResourceInfo, SupportedResponse, TransferMethod, Verbatim,
 };
 
 use super::{Accepted, ConfigError, Mistake, Paywall};
@@ -19,6 +22,16 @@ pub struct Price {
     resource: ResourceInfo,
     flow: PaymentFlow,
     max_timeout_seconds: u64,
+    scheme: Scheme,
+    extensions: BTreeMap<String, RawObject>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    /// However the token moves.
+    Exact,
+    ExactByPermit2,
+    Upto,
 }
 
 impl Price {
@@ -38,7 +51,15 @@ impl Price {
             return Err(ConfigError::one(Mistake::NoSuchToken(money.to_string())));
         }
         let (flow, max_timeout_seconds) = (paywall.inner.flow, paywall.inner.max_timeout_seconds);
-        Ok(Self { paywall, amounts, resource: ResourceInfo::default(), flow, max_timeout_seconds })
+        Ok(Self {
+            paywall,
+            amounts,
+            resource: ResourceInfo::default(),
+            flow,
+            max_timeout_seconds,
+            scheme: Scheme::Exact,
+            extensions: BTreeMap::new(),
+        })
     }
 
     /// Says what is for sale, to people and agents.
@@ -60,6 +81,36 @@ impl Price {
         self
     }
 
+    /// Makes this the most that is charged: the scheme `upto`. What is charged the handler says, by
+    /// [`Payment::charge`](crate::Payment::charge); where it does not, it is the whole price. Paid by
+    /// Permit2, and settled after serving only, by the address that the facilitator names.
+    pub fn upto(mut self) -> Self {
+        self.scheme = Scheme::Upto;
+        self
+    }
+
+    /// Moves the tokens of this price by Permit2, those too that could move by EIP-3009. The payer
+    /// must have allowed Permit2 to move them; one that has not is answered 412. Tokens that move no
+    /// other way, and prices of [`upto`](Self::upto), do so anyhow.
+    pub fn permit2(mut self) -> Self {
+        if self.scheme == Scheme::Exact {
+            self.scheme = Scheme::ExactByPermit2;
+        }
+        self
+    }
+
+    /// Declares an extension to payers, in the terms' `extensions` under this key: an object, as a
+    /// rule of `info` and `schema`. In the place of one with the same key.
+    ///
+    /// A payer that echoes it must leave standing what it says; it may add to it.
+    /// `eip2612GasSponsoring` needs no declaring: it is declared where the facilitator has said, by
+    /// the time of [`gate`](Self::gate), that it understands it, and a token moves by Permit2 that
+    /// takes such permits.
+    pub fn extension(mut self, key: impl Into<String>, declaration: RawObject) -> Self {
+        self.extensions.insert(key.into(), declaration);
+        self
+    }
+
     /// Seconds that a payer has, from the terms to the settlement. 300 unless said otherwise.
     pub fn max_timeout_seconds(mut self, seconds: u64) -> Self {
         self.max_timeout_seconds = seconds.max(1);
@@ -69,19 +120,65 @@ impl Price {
     /// The gate of a route at this price.
     ///
     /// # Errors
-    /// [`ConfigError`] where an offer cannot be made of it.
+    /// [`ConfigError`] where an offer cannot be made of it, or the facilitator, as far as it has said
+    /// so, does not settle it.
     pub fn gate(&self) -> Result<Gate, ConfigError> {
-        let offers = self.amounts.iter().map(|(accepted, amount)| self.offer(accepted, *amount));
-        let offers = offers.collect::<Result<Vec<_>, _>>().map_err(ConfigError::one)?;
+        let supported = self.paywall.supported();
+        let mut mistakes: Vec<Mistake> = Vec::new();
+        if self.scheme == Scheme::Upto && self.flow != PaymentFlow::Authorization {
+            mistakes.push(Mistake::UptoUpfront);
+        }
+        let mut offers = Vec::new();
+        for (accepted, amount) in &self.amounts {
+            match self.offer(accepted, *amount, supported.as_deref()) {
+                Ok(offer) => offers.push(offer),
+                Err(mistake) => {
+                    // Tokens of one network have their mistakes in common.
+                    let text = mistake.to_string();
+                    if mistakes.iter().all(|known| known.to_string() != text) {
+                        mistakes.push(mistake);
+                    }
+                }
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(ConfigError { mistakes });
+        }
         let shared = Arc::clone(&self.paywall.inner.shared);
-        Gate::new(shared, self.resource.clone(), offers, self.flow)
+        self.extensions(&offers, supported.as_deref())
+            .and_then(|it| Gate::new(shared, self.resource.clone(), offers, self.flow, &it))
             .map_err(|error| ConfigError::one(Mistake::Encoding(error)))
     }
 
-    fn offer(&self, accepted: &Accepted, amount: Amount) -> Result<Offer, Mistake> {
+    fn offer(
+        &self,
+        accepted: &Accepted,
+        amount: Amount,
+        supported: Option<&SupportedResponse>,
+    ) -> Result<Offer, Mistake> {
         let Accepted { asset, pay_to } = accepted;
-        let offer =
-            exact_offer(asset, amount, pay_to, self.max_timeout_seconds).map_err(Mistake::Offer)?;
+        let asset = match self.scheme {
+            Scheme::Exact => Arc::clone(asset),
+            Scheme::ExactByPermit2 | Scheme::Upto => Arc::new(Asset::clone(asset).by_permit2()),
+        };
+        let name = match self.scheme {
+            Scheme::Exact | Scheme::ExactByPermit2 => EXACT,
+            Scheme::Upto => UPTO,
+        };
+        if let Some(supported) = supported
+            && supported.kind(name, &asset.network).is_none()
+        {
+            return Err(Mistake::unsupported(name, &asset.network, supported));
+        }
+        let seconds = self.max_timeout_seconds;
+        let offer = match self.scheme {
+            Scheme::Exact | Scheme::ExactByPermit2 => exact_offer(&asset, amount, pay_to, seconds),
+            Scheme::Upto => {
+                let settler = settler(supported, &asset.network)?;
+                upto_offer(&asset, amount, pay_to, seconds, &settler)
+            }
+        };
+        let offer = offer.map_err(Mistake::Offer)?;
         let requirements = self.declare_flow(offer).map_err(Mistake::Encoding)?;
         let scheme = self.paywall.inner.schemes.iter().find(|scheme| {
             scheme.scheme() == requirements.scheme && scheme.covers(&requirements.network)
@@ -89,7 +186,28 @@ impl Price {
         let scheme = scheme.ok_or_else(|| Mistake::NoScheme(requirements.network.clone()))?;
         let terms = scheme.prepare(&requirements).map_err(Mistake::Offer)?;
         let requirements = Verbatim::new(requirements).map_err(Mistake::Encoding)?;
-        Ok(Offer { requirements, terms, asset: Arc::clone(asset) })
+        let metered = self.scheme == Scheme::Upto;
+        let in_v1 = !metered && asset.transfer_method == TransferMethod::Eip3009;
+        Ok(Offer { requirements, terms, asset, metered, in_v1 })
+    }
+
+    /// What is declared to payers besides the terms, by extension.
+    fn extensions(
+        &self,
+        offers: &[Offer],
+        supported: Option<&SupportedResponse>,
+    ) -> Result<BTreeMap<String, RawObject>, JsonError> {
+        let mut extensions = self.extensions.clone();
+        let key = eip2612_gas_sponsoring::KEY;
+        let understood = supported.is_some_and(|it| it.extensions.iter().any(|known| known == key));
+        let of_use = |Offer { asset, .. }: &Offer| {
+            asset.transfer_method == TransferMethod::Permit2 && asset.supports_eip2612
+        };
+        if understood && offers.iter().any(of_use) && !extensions.contains_key(key) {
+            let declared = Declared::new(eip2612_gas_sponsoring::Info::default())?;
+            extensions.insert(key.to_owned(), RawObject::new(&declared)?);
+        }
+        Ok(extensions)
     }
 
     /// The default flow is not told; another must be.
@@ -103,6 +221,21 @@ impl Price {
         };
         extra.insert("paymentFlow".to_owned(), self.flow.as_str().into());
         Ok(PaymentRequirements { extra: Some(RawObject::new(&extra)?), ..offer })
+    }
+}
+
+/// The address that alone settles `upto` on this network, as the facilitator has said.
+fn settler(supported: Option<&SupportedResponse>, network: &Network) -> Result<String, Mistake> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Extra {
+        facilitator_address: String,
+    }
+    let kind = supported.and_then(|it| it.kind(UPTO, network));
+    let extra = kind.and_then(|kind| kind.extra.as_ref());
+    match extra.and_then(|extra| extra.parse::<Extra>().ok()) {
+        Some(extra) => Ok(extra.facilitator_address),
+        None => Err(Mistake::UnknownSettler { scheme: UPTO.to_owned(), network: network.clone() }),
     }
 }
 

@@ -55,14 +55,20 @@ impl Answer {
         assert_eq!(self.status, status, "{self:?}");
         assert!(!self.body.contains(MARKER), "{self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
-        assert_eq!(self.challenge().is_some(), status == 402, "{self:?}");
+        assert_eq!(self.challenge().is_some(), [402, 412].contains(&status), "{self:?}");
         self
     }
 
     /// A 402 whose fresh terms say this.
     #[track_caller]
     pub fn assert_challenged(&self, error: &str) -> &Self {
-        self.assert_refused(402);
+        self.assert_challenged_with(402, error)
+    }
+
+    /// Fresh terms that say this, with this status.
+    #[track_caller]
+    pub fn assert_challenged_with(&self, status: u16, error: &str) -> &Self {
+        self.assert_refused(status);
         let challenge = self.challenge().expect("fresh terms");
         let said = challenge.error.as_deref().unwrap_or_default();
         assert!(said.contains(error), "{said:?} does not say {error:?}");

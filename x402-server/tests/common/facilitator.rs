@@ -1,11 +1,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use x402_server::facilitator::{Answer, Facilitator, FacilitatorError, Request};
-use x402_types::{SettleResponse, SupportedKind, SupportedResponse, VerifyResponse};
+use x402_types::{RawObject, SettleResponse, SupportedKind, SupportedResponse, VerifyResponse};
 
 use super::latch::Latch;
+
+/// Who settles `upto`.
+pub const SETTLER: &str = "0x1111111111111111111111111111111111111111";
 
 /// A facilitator that answers by script, and honestly where the script is silent.
 #[derive(Clone, Default)]
@@ -23,6 +26,7 @@ struct Inner {
     supported: Latch,
     unreachable: Mutex<bool>,
     kinds: Mutex<Option<Vec<SupportedKind>>>,
+    extensions: Mutex<Vec<String>>,
 }
 
 /// One of a facilitator's two questions.
@@ -144,14 +148,31 @@ impl Double {
 
     /// Claims to settle this only.
     pub fn only(self, scheme: &str, network: &str) -> Self {
-        let kind = SupportedKind {
-            x402_version: 2,
-            scheme: scheme.to_owned(),
-            network: network.to_owned(),
-            extra: None,
-        };
+        let kind = kind(scheme, network, None);
         self.inner.kinds.lock().unwrap().get_or_insert_default().push(kind);
         self
+    }
+
+    /// Claims to settle `upto` on this network from this address.
+    pub fn settling_upto_from(self, address: &str, network: &str) -> Self {
+        let kind = kind("upto", network, Some(address));
+        self.inner.kinds.lock().unwrap().get_or_insert_default().push(kind);
+        self
+    }
+
+    /// Claims to understand this extension.
+    pub fn understanding(self, extension: &str) -> Self {
+        self.inner.extensions.lock().unwrap().push(extension.to_owned());
+        self
+    }
+
+    /// The amounts that it was asked about, in order.
+    pub fn amounts(&self) -> Vec<(&'static str, String)> {
+        let amount = |text: &str| {
+            let asked: Value = serde_json::from_str(text).unwrap();
+            asked["paymentRequirements"]["amount"].as_str().unwrap().to_owned()
+        };
+        self.asked().into_iter().map(|(question, text)| (question, amount(&text))).collect()
     }
 
     fn note(&self, question: &'static str, request: &Request) -> Value {
@@ -162,7 +183,7 @@ impl Double {
     }
 
     fn settled(&self, asked: &Value) -> SettleResponse {
-        let authorization = &asked["paymentPayload"]["payload"]["authorization"];
+        let authorization = authorization(asked);
         let payer = text(&authorization["from"]);
         let payment = format!("{payer}/{}", text(&authorization["nonce"])).to_lowercase();
         let mut moved = self.inner.moved.lock().unwrap();
@@ -171,7 +192,10 @@ impl Double {
             moved.len() - 1
         });
         let transaction = format!("0x{:064x}", place + 1);
-        SettleResponse::settled(payer, transaction, text(&asked["paymentRequirements"]["network"]))
+        let terms = &asked["paymentRequirements"];
+        let settled = SettleResponse::settled(payer, transaction, text(&terms["network"]));
+        let amount = (terms["scheme"] == "upto").then(|| text(&terms["amount"]).parse().unwrap());
+        SettleResponse { amount, ..settled }
     }
 }
 
@@ -179,10 +203,7 @@ impl Facilitator for Double {
     fn verify<'a>(&'a self, request: &'a Request) -> Answer<'a, VerifyResponse> {
         let asked = self.note("verify", request);
         Box::pin(async move {
-            let honest = || {
-                let payload = &asked["paymentPayload"]["payload"];
-                VerifyResponse::valid(text(&payload["authorization"]["from"]))
-            };
+            let honest = || VerifyResponse::valid(text(&authorization(&asked)["from"]));
             self.inner.verify.next().await.answer(honest).await
         })
     }
@@ -200,20 +221,34 @@ impl Facilitator for Double {
             if *self.inner.unreachable.lock().unwrap() {
                 return Err(FacilitatorError::NotSent("connection refused".into()));
             }
-            let networks = ["eip155:84532", "eip155:8453", "eip155:137", "eip155:43114"];
+            let networks =
+                ["eip155:84532", "eip155:8453", "eip155:137", "eip155:43114", "eip155:4326"];
             let all = || {
-                let kind = |network: &str| SupportedKind {
-                    x402_version: 2,
-                    scheme: "exact".to_owned(),
-                    network: network.to_owned(),
-                    extra: None,
-                };
-                networks.into_iter().map(kind).collect()
+                let exact = networks.map(|network| kind("exact", network, None));
+                let upto = networks.map(|network| kind("upto", network, Some(SETTLER)));
+                exact.into_iter().chain(upto).collect()
             };
             let kinds = self.inner.kinds.lock().unwrap().clone().unwrap_or_else(all);
-            Ok(SupportedResponse { kinds, ..SupportedResponse::default() })
+            let extensions = self.inner.extensions.lock().unwrap().clone();
+            Ok(SupportedResponse { kinds, extensions, ..SupportedResponse::default() })
         })
     }
+}
+
+fn kind(scheme: &str, network: &str, settler: Option<&str>) -> SupportedKind {
+    let extra = |address| RawObject::new(&json!({ "facilitatorAddress": address })).unwrap();
+    SupportedKind {
+        x402_version: 2,
+        scheme: scheme.to_owned(),
+        network: network.to_owned(),
+        extra: settler.map(extra),
+    }
+}
+
+/// What was signed, by whichever method.
+fn authorization(asked: &Value) -> &Value {
+    let payload = &asked["paymentPayload"]["payload"];
+    payload.get("permit2Authorization").unwrap_or(&payload["authorization"])
 }
 
 fn text(value: &Value) -> &str {

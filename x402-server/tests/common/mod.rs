@@ -11,7 +11,7 @@ mod payer;
 mod shop;
 
 pub use answer::Answer;
-pub use facilitator::{Double, Say};
+pub use facilitator::{Double, SETTLER, Say};
 pub use head::Head;
 pub use http_server::{HttpServer, http_response};
 pub use latch::Latch;
