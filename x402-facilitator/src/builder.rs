@@ -7,9 +7,9 @@ use tokio::sync::Semaphore;
 use x402_evm::Domain;
 use x402_ledger::dynamic::DynPayments;
 use x402_ledger::{MemoryStore, Payments};
-use x402_types::{Network, TransferMethod};
+use x402_types::Network;
 
-use crate::chain::{Chain, Served, Token};
+use crate::chain::{Chain, Deployed, Served, Token};
 use crate::facilitator::EvmFacilitator;
 use crate::rpc::Rpc;
 use crate::sender::{Pace, Sender};
@@ -148,9 +148,10 @@ async fn start(chain: Chain, problems: &mut Vec<String>) -> Option<Served> {
             return None;
         }
     }
-    for (address, token) in &assets {
+    let deployed = Deployed::default();
+    for address in assets.keys() {
         match rpc.has_code(*address).await {
-            Ok(true) => token.seen_deployed(),
+            Ok(true) => deployed.saw(*address),
             Ok(false) => problems.push(format!("there is no contract at {address} on {network}")),
             Err(error) => problems.push(format!("the RPC of {network} cannot be asked: {error}")),
         }
@@ -175,6 +176,8 @@ async fn start(chain: Chain, problems: &mut Vec<String>) -> Option<Served> {
     Some(Served {
         senders: senders.collect(),
         assets,
+        deployed,
+        wallet_factories: chain.wallet_factories,
         rpc,
         block_time,
         limits,
@@ -191,10 +194,11 @@ fn tokens(chain: &Chain, problems: &mut Vec<String>) -> HashMap<alloy_primitives
         let symbol = &asset.symbol;
         if asset.network != *network {
             problems.push(format!("{symbol} is on {}, not on {network}", asset.network));
-        } else if asset.transfer_method != TransferMethod::Eip3009 {
-            problems.push(format!("{symbol} on {network} does not move by EIP-3009"));
         } else if let Some(domain) = Domain::of(&asset) {
-            tokens.insert(domain.verifying_contract, Token::new(domain));
+            tokens.insert(
+                domain.verifying_contract,
+                Token { domain, transfer_method: asset.transfer_method },
+            );
         } else {
             problems.push(format!("{symbol} on {network} has no sound address: {}", asset.address));
         }

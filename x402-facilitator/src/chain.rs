@@ -1,6 +1,6 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alloy_primitives::Address;
@@ -35,6 +35,7 @@ pub struct Chain {
     pub(crate) provider: DynProvider,
     pub(crate) signers: Vec<LocalSigner>,
     pub(crate) assets: Vec<Asset>,
+    pub(crate) wallet_factories: HashSet<Address>,
     pub(crate) block_time: Option<Duration>,
     pub(crate) limits: Limits,
 }
@@ -57,6 +58,7 @@ impl Chain {
             provider: provider.erased(),
             signers: Vec::new(),
             assets: Vec::new(),
+            wallet_factories: HashSet::new(),
             block_time: None,
             limits: Limits {
                 gas_limit_cap: 250_000,
@@ -78,13 +80,25 @@ impl Chain {
         self
     }
 
-    /// A token that payments may be in. Without any, those of the pinned table on this network that
-    /// move by EIP-3009; with one, only those that are named.
+    /// A token that payments may be in. Without any, those of the pinned table on this network; with
+    /// one, only those that are named. Any of them can be paid by Permit2, and by EIP-3009 those that
+    /// say so.
     ///
     /// A token's code runs at this facilitator's expense: name none that you do not trust.
     #[must_use]
     pub fn asset(mut self, asset: Asset) -> Self {
         self.assets.push(asset);
+        self
+    }
+
+    /// A contract that may deploy payers' wallets (ERC-6492). A signature that names any other is
+    /// refused with `eip6492_factory_not_allowed`: its call runs at this facilitator's expense.
+    ///
+    /// A wallet whose signature names an allowed one must be there all the same: this facilitator does
+    /// not deploy it yet, and refuses with `invalid_exact_evm_payload_undeployed_smart_wallet`.
+    #[must_use]
+    pub fn allow_wallet_factory(mut self, factory: Address) -> Self {
+        self.wallet_factories.insert(factory);
         self
     }
 
@@ -136,9 +150,7 @@ impl Chain {
     /// The tokens that payments may be in.
     pub(crate) fn accepted_assets(&self) -> Vec<Asset> {
         if self.assets.is_empty() {
-            let known = Asset::known().iter().filter(|asset| {
-                asset.network == self.network && asset.transfer_method == TransferMethod::Eip3009
-            });
+            let known = Asset::known().iter().filter(|asset| asset.network == self.network);
             known.cloned().collect()
         } else {
             self.assets.clone()
@@ -152,6 +164,7 @@ impl fmt::Debug for Chain {
             .field("network", &self.network)
             .field("signers", &self.signers)
             .field("assets", &self.assets)
+            .field("wallet_factories", &self.wallet_factories)
             .field("block_time", &self.block_time)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
@@ -164,6 +177,8 @@ pub(crate) struct Served {
     pub(crate) network: Network,
     pub(crate) rpc: Rpc,
     pub(crate) assets: HashMap<Address, Token>,
+    pub(crate) deployed: Deployed,
+    pub(crate) wallet_factories: HashSet<Address>,
     pub(crate) senders: Vec<Sender>,
     pub(crate) block_time: Duration,
     pub(crate) limits: Limits,
@@ -175,32 +190,38 @@ pub(crate) struct Served {
 #[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) domain: Domain,
-    /// Until when it is taken for granted that there is code at its address.
-    deployed_until: Mutex<Option<Instant>>,
+    /// How its owner says that it moves.
+    pub(crate) transfer_method: TransferMethod,
+}
+
+/// The contracts of which it is taken for granted that there is code, and until when.
+#[derive(Debug, Default)]
+pub(crate) struct Deployed {
+    until: Mutex<HashMap<Address, Instant>>,
 }
 
 /// Code rarely goes away, but a chain can be reset beneath us.
 const DEPLOYED_FOR: Duration = Duration::from_secs(15 * 60);
 
-impl Token {
-    pub(crate) fn new(domain: Domain) -> Self {
-        Self { domain, deployed_until: Mutex::new(None) }
+impl Deployed {
+    pub(crate) fn has(&self, contract: Address) -> bool {
+        self.until().get(&contract).is_some_and(|until| Instant::now() < *until)
     }
 
-    pub(crate) fn is_deployed(&self) -> bool {
-        let until = self.deployed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
+    /// For contracts that are named here, never for any that a payment names.
+    pub(crate) fn saw(&self, contract: Address) {
+        self.until().insert(contract, Instant::now() + DEPLOYED_FOR);
     }
 
-    pub(crate) fn seen_deployed(&self) {
-        let mut until = self.deployed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = Some(Instant::now() + DEPLOYED_FOR);
+    fn until(&self) -> MutexGuard<'_, HashMap<Address, Instant>> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Served {
-    /// The account that simulations run from. All signers are alike to a token.
-    pub(crate) fn simulates_from(&self) -> Address {
+    /// The signer that offers name where one must be named, and that simulations run from where
+    /// all are alike.
+    pub(crate) fn first_signer(&self) -> Address {
         self.senders.first().map(Sender::address).unwrap_or_default()
     }
 

@@ -3,23 +3,29 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
 use tokio::time::Instant;
 use tracing::Instrument;
-use x402_evm::EXACT;
+use x402_evm::{EXACT, UPTO};
 use x402_ledger::dynamic::DynPayments;
+use x402_types::extensions::eip2612_gas_sponsoring;
 use x402_types::facilitator::{Answer, Facilitator, Request};
 use x402_types::scheme::Refusal;
-use x402_types::{ErrorReason, SettleResponse, SupportedKind, SupportedResponse, VerifyResponse};
+use x402_types::{
+    ErrorReason, RawObject, SettleResponse, SupportedKind, SupportedResponse, VerifyResponse,
+};
 
 use crate::builder::{Chains, FacilitatorBuilder};
 use crate::health::{Health, HealthCheck};
-use crate::order::{Order, Refused, network_label};
-use crate::settle::Work;
+use crate::order::{Operation, Order, Refused, network_label};
+use crate::payment::Proof;
+use crate::settle::{OTHER_AMOUNT, Work};
 use crate::settlements::{Awaited, Claim, Outcome, Progress, Settlements};
 use crate::verify;
 use crate::{Endpoint, Unavailable};
 
-/// Verifies payments of scheme `exact` by EIP-3009 and settles them on EVM chains.
+/// Verifies payments of the schemes `exact`, by EIP-3009 and by Permit2, and `upto`, and settles them
+/// on EVM chains.
 ///
 /// Use it in process through [`Facilitator`], or over HTTP through [`router`](Self::router). Clones
 /// are handles of the same facilitator.
@@ -74,7 +80,7 @@ impl EvmFacilitator {
     }
 
     pub(crate) async fn verify(&self, request: &Request) -> Result<VerifyResponse, Unavailable> {
-        let order = match self.read(request) {
+        let order = match self.read(request, Operation::Verify) {
             Ok(order) => order,
             Err(refused) => return Ok(invalid(refused)),
         };
@@ -82,42 +88,46 @@ impl EvmFacilitator {
             return Ok(invalid(order.refused(refusal)));
         }
         match verify::verify(&order).await? {
-            Ok(()) => Ok(VerifyResponse::valid(order.payer().to_string())),
+            Ok(()) => Ok(VerifyResponse::valid(order.payment.payer.to_string())),
             Err(refusal) => Ok(invalid(order.refused(refusal))),
         }
     }
 
     pub(crate) async fn settle(&self, request: &Request) -> Result<SettleResponse, Unavailable> {
         let network = network_label(request);
-        let order = match self.read(request) {
+        let order = match self.read(request, Operation::Settle) {
             Ok(order) => order,
             Err(refused) => return Ok(unsettled(refused, String::new(), network)),
         };
-        let payer = order.payer();
+        let payer = order.payment.payer;
+        let amount = order.payment.is_metered.then_some(order.payment.amount);
         let started = Instant::now();
         let deadline = started + order.chain.limits.settle_deadline;
         let busy = Unavailable::Busy { network: order.chain.network.clone() };
-        let claim = self.inner.settlements.claim(
-            order.id(),
-            order.digest,
-            order.authorization.valid_before_seconds(),
-            now(),
-        );
+        let is_wallet = matches!(order.payment.proof, Proof::Wallet { .. });
+        if is_wallet
+            && !self.inner.settlements.knows(&order.payment)
+            && let Err(refusal) = verify::signed_at_all(&order).await?
+        {
+            return Ok(unsettled(order.refused(refusal), String::new(), network));
+        }
+        let claim = self.inner.settlements.claim(&order.payment, now());
+        let used = |why: &str| {
+            let refusal = Refusal::new(order.payment.reasons.used.clone(), why);
+            Ok(unsettled(order.refused(refusal), String::new(), network))
+        };
         let settlement = match claim {
             Claim::Known(settlement) => settlement,
             Claim::Full => return Err(busy),
             Claim::OtherAuthorization => {
-                let refused = order.refused(Refusal::new(
-                    ErrorReason::InvalidExactEvmNonceAlreadyUsed,
-                    "another authorization of the same nonce was sent",
-                ));
-                return Ok(unsettled(refused, String::new(), network));
+                return used("another authorization of the same nonce was sent");
             }
+            Claim::OtherAmount => return used(OTHER_AMOUNT),
             Claim::New(settlement) => {
                 let settlements = Arc::clone(&self.inner.settlements);
                 let Ok(turn) = Arc::clone(&order.chain.settlements).try_acquire_owned() else {
                     settlement.finish(Outcome::NotSent(busy.clone()));
-                    settlements.release(&order.id(), &settlement);
+                    settlements.release(&order.payment.id, &settlement);
                     return Err(busy);
                 };
                 let work = Work {
@@ -135,7 +145,13 @@ impl EvmFacilitator {
         };
         match settlement.wait(deadline, busy).await {
             Awaited::Over(Outcome::Settled(transaction)) => {
-                Ok(SettleResponse::settled(payer.to_string(), transaction.to_string(), network))
+                let payer = payer.to_string();
+                let settled = SettleResponse::settled(payer, transaction.to_string(), network);
+                Ok(SettleResponse { amount, ..settled })
+            }
+            Awaited::Over(Outcome::Waived) => {
+                let settled = SettleResponse::settled(payer.to_string(), "", network);
+                Ok(SettleResponse { amount, ..settled })
             }
             Awaited::Over(Outcome::Failed { refusal, transaction }) => {
                 let refused = Refused { refusal, payer: Some(payer) };
@@ -157,48 +173,54 @@ impl EvmFacilitator {
 
     pub(crate) fn kinds(&self) -> SupportedResponse {
         let chains = &self.inner.chains;
-        let kind = |x402_version, network: &str| SupportedKind {
+        let kind = |x402_version, scheme: &str, network: &str, extra| SupportedKind {
             x402_version,
-            scheme: EXACT.to_owned(),
+            scheme: scheme.to_owned(),
             network: network.to_owned(),
-            extra: None,
+            extra,
         };
-        let v2 = chains.keys().map(|network| kind(2, network.as_str()));
-        let v1 = chains.keys().filter_map(|network| network.v1_name()).map(|name| kind(1, name));
+        let exact = chains.keys().map(|network| kind(2, EXACT, network.as_str(), None));
+        let upto = chains.iter().map(|(network, chain)| {
+            let facilitator_address = chain.first_signer().to_string();
+            let extra = RawObject::new(&UptoExtra { facilitator_address }).ok();
+            kind(2, UPTO, network.as_str(), extra)
+        });
+        let v1 = chains.keys().filter_map(|network| network.v1_name());
+        let v1 = v1.map(|name| kind(1, EXACT, name, None));
         let signers: BTreeSet<String> = chains
             .values()
             .flat_map(|chain| &chain.senders)
             .map(|sender| sender.address().to_string())
             .collect();
         SupportedResponse {
-            kinds: v2.chain(v1).collect(),
-            extensions: Vec::new(),
+            kinds: exact.chain(upto).chain(v1).collect(),
+            extensions: vec![eip2612_gas_sponsoring::KEY.to_owned()],
             signers: [("eip155:*".to_owned(), signers.into_iter().collect())].into(),
         }
     }
 
-    fn read(&self, request: &Request) -> Result<Order, Refused> {
-        let order = Order::read(&self.inner.chains, request, now())?;
+    fn read(&self, request: &Request, operation: Operation) -> Result<Order, Refused> {
+        let order = Order::read(&self.inner.chains, request, operation, now())?;
         tracing::Span::current()
-            .record("payer", tracing::field::display(order.payer()))
-            .record("nonce", tracing::field::display(order.authorization.nonce))
-            .record("amount", tracing::field::display(order.amount()));
+            .record("payer", tracing::field::display(order.payment.payer))
+            .record("nonce", tracing::field::display(&order.payment.nonce))
+            .record("amount", tracing::field::display(order.payment.amount));
         Ok(order)
     }
 
     /// Why a payment is not good that nobody needs to ask the chain about.
     fn refusal_of_known(&self, order: &Order) -> Option<Refusal> {
-        if let Some(refusal) = &order.expired {
+        let payment = &order.payment;
+        if let Some(refusal) = &payment.expired {
             return Some(refusal.clone());
         }
-        match self.inner.settlements.progress(&order.id())? {
+        match self.inner.settlements.progress(&payment.id)? {
             Progress::Preparing | Progress::Sent(_) => {
                 Some(Refusal::new(ErrorReason::DuplicateSettlement, "the payment is being settled"))
             }
-            Progress::Done(Outcome::Settled(_)) => Some(Refusal::new(
-                ErrorReason::InvalidExactEvmNonceAlreadyUsed,
-                "the payment is settled",
-            )),
+            Progress::Done(Outcome::Settled(_) | Outcome::Waived) => {
+                Some(Refusal::new(payment.reasons.used.clone(), "the payment is settled"))
+            }
             Progress::Done(Outcome::Failed { refusal, .. }) => Some(refusal),
             Progress::Done(Outcome::NotSent(_)) => None,
         }
@@ -225,6 +247,13 @@ impl fmt::Debug for EvmFacilitator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EvmFacilitator").field("chains", &self.inner.chains).finish_non_exhaustive()
     }
+}
+
+/// What an offer of `upto` needs to know of the facilitator.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UptoExtra {
+    facilitator_address: String,
 }
 
 fn span(request: &Request, operation: &'static str) -> tracing::Span {

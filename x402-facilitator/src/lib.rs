@@ -1,12 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod books;
 mod builder;
 mod chain;
-mod diagnose;
 mod error;
 mod facilitator;
 mod health;
 mod order;
+mod payment;
 mod receipt;
 mod router;
 mod rpc;

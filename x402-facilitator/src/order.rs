@@ -2,44 +2,30 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256};
-use x402_evm::{EXACT, ExactTerms, Signature, eip3009::Authorization};
+use alloy_primitives::Address;
 use x402_ledger::PaymentKey;
 use x402_types::facilitator::Request;
 use x402_types::scheme::Refusal;
 use x402_types::{Amount, ErrorReason, PaymentRequirements, RawObject};
 
 use crate::builder::Chains;
-use crate::chain::{Served, Token};
+use crate::chain::Served;
+use crate::payment::{Given, Payment, Reasons, Way};
 
-/// A payment that is sound as far as can be told without the chain.
-#[derive(Clone, Debug)]
+/// A payment that is sound as far as can be told without the chain, and where and what for.
+#[derive(Clone)]
 pub(crate) struct Order {
     pub(crate) chain: Arc<Served>,
-    pub(crate) terms: ExactTerms,
-    pub(crate) authorization: Authorization,
-    pub(crate) signature: Signature,
-    /// What was signed, in 32 bytes.
-    pub(crate) digest: B256,
+    pub(crate) payment: Payment,
     /// What for, as the asker or the payer says.
     pub(crate) purchase: String,
-    /// Set where the payment is too old to be settled, though it may have been settled in time.
-    pub(crate) expired: Option<Refusal>,
 }
 
-/// What makes a payment one of its payer's: the chain lets each be used once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct PaymentId {
-    chain_id: u64,
-    asset: Address,
-    payer: Address,
-    nonce: B256,
-}
-
-impl PaymentId {
-    pub(crate) fn new(chain_id: u64, asset: Address, payer: Address, nonce: B256) -> Self {
-        Self { chain_id, asset, payer, nonce }
-    }
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Verify,
+    Settle,
 }
 
 /// A payment that is not good.
@@ -52,130 +38,133 @@ pub(crate) struct Refused {
 /// The request in the words of version 2, whichever version it came in.
 struct Asked<'a> {
     requirements: PaymentRequirements,
+    way: Way,
+    accepted: Amount,
     payload: &'a RawObject,
+    extensions: Option<&'a RawObject>,
     purchase: &'a str,
 }
 
 impl Order {
     /// Reads a request. The signature, which is the costly part, is looked at last.
-    pub(crate) fn read(chains: &Chains, request: &Request, now: u64) -> Result<Self, Refused> {
-        let Asked { requirements, payload, purchase } = Asked::of(request)?;
+    pub(crate) fn read(
+        chains: &Chains,
+        request: &Request,
+        operation: Operation,
+        now: u64,
+    ) -> Result<Self, Refused> {
+        let Asked { requirements, way, accepted, payload, extensions, purchase } =
+            Asked::of(request, operation)?;
         let chain = chains.get(&requirements.network).ok_or_else(|| {
             Refusal::new(
                 ErrorReason::InvalidNetwork,
                 format!("this facilitator does not settle on {}", requirements.network),
             )
         })?;
-        let terms = ExactTerms::new(&requirements)?;
-        let token = chain.assets.get(&terms.asset()).ok_or_else(|| {
-            Refusal::new(
-                ErrorReason::InvalidPaymentRequirements,
-                format!("this facilitator does not settle {} on {}", terms.asset(), chain.network),
-            )
-        })?;
-        check_domain(token, &terms)?;
-        let payload = ExactTerms::read(payload)?;
-        let authorization = payload.authorization;
-        let of_payer = |refusal| Refused { refusal, payer: Some(authorization.from) };
-        let expired = check_terms(&terms, &authorization, now).map_err(of_payer)?;
-        let signature =
-            terms.check_signature(&authorization, &payload.signature).map_err(of_payer)?;
-        Ok(Self {
-            chain: Arc::clone(chain),
-            digest: authorization.signing_hash(terms.domain()),
-            terms,
-            authorization,
-            signature,
-            purchase: purchase.chars().take(2048).collect(),
-            expired,
-        })
-    }
-
-    pub(crate) fn id(&self) -> PaymentId {
-        let Self { terms, authorization, .. } = self;
-        PaymentId::new(terms.chain_id(), terms.asset(), authorization.from, authorization.nonce)
+        let given = Given {
+            chain,
+            requirements: &requirements,
+            accepted,
+            payload,
+            extensions,
+            operation,
+            now,
+        };
+        let payment = Payment::read(way, &given)?;
+        let purchase = purchase.chars().take(2048).collect();
+        Ok(Self { chain: Arc::clone(chain), payment, purchase })
     }
 
     pub(crate) fn key(&self) -> PaymentKey {
-        PaymentKey::new(
-            self.chain.network.clone(),
-            &self.terms.asset().to_string(),
-            &self.payer().to_string(),
-            &self.authorization.nonce.to_string(),
-        )
-    }
-
-    pub(crate) fn payer(&self) -> Address {
-        self.authorization.from
-    }
-
-    pub(crate) fn amount(&self) -> Amount {
-        self.authorization.value
+        let Payment { asset, payer, nonce, .. } = &self.payment;
+        let network = self.chain.network.clone();
+        PaymentKey::new(network, &asset.to_string(), &payer.to_string(), nonce)
     }
 
     /// That this payment is refused.
     pub(crate) fn refused(&self, refusal: Refusal) -> Refused {
-        Refused { refusal, payer: Some(self.payer()) }
+        Refused { refusal, payer: Some(self.payment.payer) }
     }
 }
 
 impl<'a> Asked<'a> {
-    fn of(request: &'a Request) -> Result<Self, Refusal> {
+    fn of(request: &'a Request, operation: Operation) -> Result<Self, Refusal> {
         match request {
             Request::V2(request) => {
                 let offer: &PaymentRequirements = &request.payment_requirements;
                 let payment = &request.payment_payload;
-                is_exact(&offer.scheme)?;
+                let way = Way::of(offer).ok_or_else(|| unknown_scheme(&offer.scheme))?;
                 same_scheme_and_network(
+                    way.reasons(),
                     (&offer.scheme, offer.network.as_str()),
                     (&payment.accepted.scheme, payment.accepted.network.as_str()),
                 )?;
-                same_terms(offer, &payment.accepted)?;
+                same_parties(way.reasons(), offer, &payment.accepted)?;
+                let is_what_was_used = way.is_metered() && operation == Operation::Settle;
+                if !is_what_was_used && payment.accepted.amount != offer.amount {
+                    return Err(accepted_another(&way.reasons().amount, "amount"));
+                }
                 let resource = payment.resource.as_ref();
                 Ok(Self {
                     requirements: offer.clone(),
+                    way,
+                    accepted: payment.accepted.amount,
                     payload: &payment.payload,
+                    extensions: payment.extensions.as_ref(),
                     purchase: resource.map_or("", |resource| &resource.url),
                 })
             }
             Request::V1(request) => {
                 let offer = &request.payment_requirements;
                 let payment = &request.payment_payload;
-                is_exact(&offer.scheme)?;
+                if offer.scheme != x402_evm::EXACT {
+                    return Err(unknown_scheme(&offer.scheme));
+                }
+                // Version 1 knows nothing else, and terms that say so are refused when they are read.
+                let way = Way::Eip3009;
                 same_scheme_and_network(
+                    way.reasons(),
                     (&offer.scheme, &offer.network),
                     (&payment.scheme, &payment.network),
                 )?;
                 let requirements = offer.to_v2().map_err(|error| {
                     Refusal::new(ErrorReason::InvalidNetwork, error.to_string())
                 })?;
-                Ok(Self { requirements, payload: &payment.payload, purchase: &offer.resource })
+                Ok(Self {
+                    way,
+                    accepted: requirements.amount,
+                    requirements,
+                    payload: &payment.payload,
+                    extensions: None,
+                    purchase: &offer.resource,
+                })
             }
         }
     }
 }
 
-fn is_exact(scheme: &str) -> Result<(), Refusal> {
-    if scheme == EXACT {
-        return Ok(());
-    }
+fn unknown_scheme(scheme: &str) -> Refusal {
     let scheme: String = scheme.chars().take(64).collect();
-    Err(Refusal::new(
+    Refusal::new(
         ErrorReason::UnsupportedScheme,
         format!("this facilitator does not know the scheme {scheme:?}"),
-    ))
+    )
 }
 
-fn same_scheme_and_network(offer: (&str, &str), payment: (&str, &str)) -> Result<(), Refusal> {
+fn same_scheme_and_network(
+    reasons: &Reasons,
+    offer: (&str, &str),
+    payment: (&str, &str),
+) -> Result<(), Refusal> {
     if payment.0 != offer.0 {
         return Err(Refusal::new(
-            ErrorReason::InvalidExactEvmScheme,
+            reasons.scheme.clone(),
             "the payment is of another scheme than the terms",
         ));
     }
     if payment.1 != offer.1 {
         return Err(Refusal::new(
-            ErrorReason::InvalidExactEvmNetworkMismatch,
+            reasons.network.clone(),
             "the payment is for another network than the terms",
         ));
     }
@@ -184,60 +173,22 @@ fn same_scheme_and_network(offer: (&str, &str), payment: (&str, &str)) -> Result
 
 /// Whether the payer says that it accepted what the server asks for. What it signed is looked at
 /// besides; this tells it apart from a payment for another offer.
-fn same_terms(offer: &PaymentRequirements, accepted: &PaymentRequirements) -> Result<(), Refusal> {
-    let refused = |reason, what: &str| {
-        Err(Refusal::new(reason, format!("the payment accepted another {what} than the terms")))
-    };
+fn same_parties(
+    reasons: &Reasons,
+    offer: &PaymentRequirements,
+    accepted: &PaymentRequirements,
+) -> Result<(), Refusal> {
     if !accepted.asset.eq_ignore_ascii_case(&offer.asset) {
-        return refused(ErrorReason::InvalidPayload, "asset");
+        return Err(accepted_another(&reasons.asset, "asset"));
     }
     if !accepted.pay_to.eq_ignore_ascii_case(&offer.pay_to) {
-        return refused(ErrorReason::InvalidExactEvmRecipientMismatch, "payTo");
-    }
-    if accepted.amount != offer.amount {
-        return refused(ErrorReason::InvalidExactEvmPayloadAuthorizationValueMismatch, "amount");
+        return Err(accepted_another(&reasons.recipient, "payTo"));
     }
     Ok(())
 }
 
-/// The domain of an accepted token is known from its owner: terms that say otherwise could be met
-/// by nobody.
-fn check_domain(token: &Token, terms: &ExactTerms) -> Result<(), Refusal> {
-    let (known, said) = (&token.domain, terms.domain());
-    if known.name != said.name {
-        return Err(Refusal::new(
-            ErrorReason::InvalidExactEvmTokenNameMismatch,
-            format!("extra.name is not the token's, {:?}", known.name),
-        ));
-    }
-    if known.version != said.version {
-        return Err(Refusal::new(
-            ErrorReason::InvalidExactEvmTokenVersionMismatch,
-            format!("extra.version is not the token's, {:?}", known.version),
-        ));
-    }
-    Ok(())
-}
-
-/// Payee, window and amount. That a payment is too old is not refused here but given back.
-fn check_terms(
-    terms: &ExactTerms,
-    authorization: &Authorization,
-    now: u64,
-) -> Result<Option<Refusal>, Refusal> {
-    let refusal = match terms.check_terms(authorization, now) {
-        Ok(()) => return Ok(None),
-        Err(refusal) => refusal,
-    };
-    if refusal.reason != ErrorReason::InvalidExactEvmPayloadAuthorizationValidBefore {
-        return Err(refusal);
-    }
-    // The rest, as it was when the payment was still good.
-    let once = authorization.valid_after_seconds();
-    match terms.check_terms(authorization, once) {
-        Ok(()) => Ok(Some(refusal)),
-        Err(other) => Err(other),
-    }
+fn accepted_another(reason: &ErrorReason, what: &str) -> Refusal {
+    Refusal::new(reason.clone(), format!("the payment accepted another {what} than the terms"))
 }
 
 impl From<Refusal> for Refused {

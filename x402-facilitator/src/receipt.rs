@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{B256, Log};
-use alloy_rpc_types_eth::{Filter, Log as MinedLog, TransactionReceipt};
-use alloy_sol_types::SolEvent;
-use x402_evm::eip3009::Token::{AuthorizationUsed, Transfer};
+use alloy_primitives::B256;
+use alloy_rpc_types_eth::TransactionReceipt;
 
 use crate::RpcError;
 use crate::order::Order;
@@ -13,7 +11,7 @@ use crate::order::Order;
 /// What a mined transaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The token says that it moved the money, on this authorization.
+    /// The token says that it moved the money.
     Settled,
     /// It succeeded, but the token does not say so.
     NoTransfer,
@@ -26,9 +24,7 @@ pub(crate) fn judge(order: &Order, receipt: &TransactionReceipt) -> Verdict {
     if !receipt.status() {
         return Verdict::Reverted;
     }
-    let logs = receipt.logs();
-    let any = |proof: fn(&Order, &Log) -> bool| logs.iter().any(|log| proof(order, &log.inner));
-    if any(is_use) && any(is_transfer) { Verdict::Settled } else { Verdict::NoTransfer }
+    if order.payment.is_proven_by(receipt.logs()) { Verdict::Settled } else { Verdict::NoTransfer }
 }
 
 /// Blocks that are looked through beyond the time span: clocks differ, and some chains make blocks
@@ -41,8 +37,6 @@ const BLOCKS_AT_A_TIME: [u64; 3] = [1000, 100, 10];
 const MOST_QUESTIONS: u64 = 100;
 
 /// The transaction that used this authorization to pay the payee, if one did in the latest time.
-///
-/// An authorization fixes payer, payee and amount, so it does not matter who submitted it.
 pub(crate) async fn find_transfer(
     order: &Order,
     since: Duration,
@@ -56,7 +50,7 @@ pub(crate) async fn find_transfer(
     let mut less = less.iter();
     for _ in 0..MOST_QUESTIONS {
         let from = newest.saturating_sub(at_a_time - 1).max(oldest);
-        match transfer_between(order, from, newest).await {
+        match order.payment.find_transfer(&chain.rpc, from, newest).await {
             Ok(None) if from == oldest => break,
             Ok(None) => newest = from - 1,
             Err(error) if error.is_answer() => match less.next() {
@@ -67,39 +61,4 @@ pub(crate) async fn find_transfer(
         }
     }
     Ok(None)
-}
-
-async fn transfer_between(order: &Order, from: u64, to: u64) -> Result<Option<B256>, RpcError> {
-    // Both events have the payer as their first topic.
-    let filter = Filter::new()
-        .address(order.terms.asset())
-        .event_signature(vec![AuthorizationUsed::SIGNATURE_HASH, Transfer::SIGNATURE_HASH])
-        .topic1(order.payer().into_word())
-        .from_block(from)
-        .to_block(to);
-    let logs = order.chain.rpc.logs(&filter).await?;
-    let logs: Vec<&MinedLog> = logs.iter().filter(|log| !log.removed).collect();
-    let used = logs.iter().filter(|log| is_use(order, &log.inner));
-    Ok(used.filter_map(|log| log.transaction_hash).find(|hash| {
-        let same = |log: &&&MinedLog| log.transaction_hash == Some(*hash);
-        logs.iter().filter(same).any(|log| is_transfer(order, &log.inner))
-    }))
-}
-
-fn is_use(order: &Order, log: &Log) -> bool {
-    let authorization = &order.authorization;
-    log.address == order.terms.asset()
-        && AuthorizationUsed::decode_log(log).is_ok_and(|event| {
-            event.authorizer == authorization.from && event.nonce == authorization.nonce
-        })
-}
-
-fn is_transfer(order: &Order, log: &Log) -> bool {
-    let authorization = &order.authorization;
-    log.address == order.terms.asset()
-        && Transfer::decode_log(log).is_ok_and(|event| {
-            event.from == authorization.from
-                && event.to == authorization.to
-                && event.value == authorization.value.units()
-        })
 }

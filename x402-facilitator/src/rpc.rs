@@ -11,6 +11,7 @@ use alloy_rpc_types_eth::{
 };
 use alloy_sol_types::{Revert, SolCall, SolError};
 use alloy_transport::{RpcError as AlloyError, TransportError, TransportResult};
+use serde::Deserialize;
 use tokio::task::JoinSet;
 
 /// The state that messages run on: what blocks have. On what waits for a block, our own transaction
@@ -41,6 +42,21 @@ impl RpcError {
 pub(crate) struct Reverted {
     /// In words, as far as the contract or the node gave any.
     pub(crate) reason: String,
+    /// Which of the contract's errors it was.
+    pub(crate) selector: Option<[u8; 4]>,
+}
+
+impl Reverted {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), selector: None }
+    }
+}
+
+/// A transaction, as far as it tells what was called.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Called {
+    pub(crate) to: Option<Address>,
+    pub(crate) input: Bytes,
 }
 
 #[derive(Clone, Debug)]
@@ -146,6 +162,12 @@ impl Rpc {
         self.ask(self.provider.get_logs(filter)).await
     }
 
+    /// What a transaction called; `None` where the node does not know it.
+    pub(crate) async fn transaction(&self, hash: B256) -> Result<Option<Called>, RpcError> {
+        // Read by hand: some chains have kinds of transactions that alloy does not know.
+        self.ask(self.provider.client().request("eth_getTransactionByHash", (hash,))).await
+    }
+
     /// Reads a contract. The inner error says that it has no such function.
     pub(crate) async fn view<C: SolCall>(
         &self,
@@ -159,9 +181,8 @@ impl Rpc {
             Ok(output) => output,
             Err(reverted) => return Ok(Err(reverted)),
         };
-        Ok(C::abi_decode_returns(&output).map_err(|error| Reverted {
-            reason: format!("not what the function returns: {error}"),
-        }))
+        Ok(C::abi_decode_returns(&output)
+            .map_err(|error| Reverted::new(format!("not what the function returns: {error}"))))
     }
 
     /// Runs a message with so much gas, changing nothing.
@@ -169,8 +190,15 @@ impl Rpc {
         &self,
         message: Message,
     ) -> Result<Result<(), Reverted>, RpcError> {
-        let call = self.provider.call(message.request()).block(STATE);
-        Ok(ran(self.ask(call).await)?.map(drop))
+        Ok(self.output(message).await?.map(drop))
+    }
+
+    /// As [`simulate`](Self::simulate), and what it returns.
+    pub(crate) async fn output(
+        &self,
+        message: Message,
+    ) -> Result<Result<Bytes, Reverted>, RpcError> {
+        ran(self.ask(self.provider.call(message.request()).block(STATE)).await)
     }
 
     /// Runs a message and finds how much gas it needs, at most what it brings.
@@ -223,7 +251,8 @@ fn ran<T>(answer: Result<T, RpcError>) -> Result<Result<T, Reverted>, RpcError> 
     };
     let RpcError::Transport(AlloyError::ErrorResp(payload)) = &error else { return Err(error) };
     if let Some(data) = payload.as_revert_data() {
-        return Ok(Err(Reverted { reason: revert_reason(&data, &payload.message) }));
+        let selector = data.get(..4).and_then(|selector| selector.try_into().ok());
+        return Ok(Err(Reverted { reason: revert_reason(&data, &payload.message), selector }));
     }
     // Nodes differ in codes and words for an execution that fails without data.
     let words = payload.message.to_ascii_lowercase();
@@ -232,7 +261,7 @@ fn ran<T>(answer: Result<T, RpcError>) -> Result<Result<T, Reverted>, RpcError> 
             .iter()
             .any(|sign| words.contains(sign));
     if failed {
-        return Ok(Err(Reverted { reason: payload.message.clone().into_owned() }));
+        return Ok(Err(Reverted::new(payload.message.clone().into_owned())));
     }
     Err(error)
 }

@@ -1,25 +1,26 @@
 //! A payment's way to settlement, in a task of its own: nobody's disconnect ends it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use alloy_primitives::B256;
 use alloy_rpc_types_eth::TransactionReceipt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
-use x402_evm::EXACT;
+use x402_ledger::Status;
 use x402_ledger::dynamic::DynPayments;
-use x402_ledger::{Payment, Status};
 use x402_types::ErrorReason;
 use x402_types::scheme::Refusal;
 
-use crate::diagnose::diagnose;
+use crate::books::{Earlier, now_millis};
 use crate::facilitator::now;
 use crate::order::Order;
+use crate::payment::Proof;
 use crate::receipt::{Verdict, find_transfer, judge};
-use crate::sender::{Call, Landed};
+use crate::rpc::Reverted;
+use crate::sender::{Call, Landed, Sender};
 use crate::settlements::{Outcome, Settlement, Settlements};
-use crate::verify::verify_for_gas;
+use crate::verify::{signed, verify_for_gas};
 use crate::{RpcError, Unavailable};
 
 /// What a token may need beyond its estimate: the payee's first balance, for one.
@@ -29,6 +30,10 @@ pub(crate) const RETRY: Duration = Duration::from_secs(1);
 /// How often a failure that nothing explains is asked about again: behind one address there may be
 /// several nodes, not all of them up to date.
 const DOUBTS: u32 = 5;
+
+/// Why an authorization is not settled that was settled over another amount.
+pub(crate) const OTHER_AMOUNT: &str =
+    "the authorization is settled over another amount, or being so";
 
 /// A settlement at work.
 pub(crate) struct Work {
@@ -48,6 +53,7 @@ impl Work {
         let outcome = self.settle().await.unwrap_or_else(Outcome::NotSent);
         match &outcome {
             Outcome::Settled(transaction) => tracing::info!(%transaction, "settled"),
+            Outcome::Waived => tracing::info!("nothing to be moved"),
             Outcome::Failed { refusal, transaction } => {
                 tracing::info!(%refusal, ?transaction, "failed");
             }
@@ -56,11 +62,18 @@ impl Work {
             }
         }
         self.settlement.finish(outcome);
-        self.settlements.release(&self.order.id(), &self.settlement);
+        self.settlements.release(&self.order.payment.id, &self.settlement);
     }
 
     async fn settle(&mut self) -> Result<Outcome, Unavailable> {
-        let Some(earlier) = self.earlier().await? else { return self.begin().await };
+        let earlier = match self.earlier().await? {
+            Earlier::Nothing => return self.begin().await,
+            Earlier::OtherAmount => return Ok(failed(self.other_amount())),
+            Earlier::Line(line) => line,
+        };
+        if self.order.payment.is_waived() && earlier.status == Status::Settled {
+            return Ok(Outcome::Waived);
+        }
         let transaction = earlier.transaction.as_ref().and_then(|hash| hash.parse().ok());
         match (&earlier.status, transaction) {
             (Status::Settled, Some(transaction)) => Ok(Outcome::Settled(transaction)),
@@ -74,64 +87,50 @@ impl Work {
     }
 
     async fn begin(&self) -> Result<Outcome, Unavailable> {
-        if let Some(refusal) = &self.order.expired {
+        let payment = &self.order.payment;
+        if let Some(refusal) = &payment.expired {
             return Ok(failed(refusal.clone()));
+        }
+        if payment.is_waived() {
+            return self.waive().await;
         }
         let gas = match verify_for_gas(&self.order).await.map_err(|error| self.trouble(error))? {
             Ok(gas) => gas,
             Err(refusal) => return Ok(failed(refusal)),
         };
-        self.write_down().await?;
+        self.write_down(Status::Intended).await?;
         let outcome = self.send(gas, self.started).await;
         self.complete(&outcome).await;
         Ok(outcome)
     }
 
-    /// The line of the books about this payment, where an earlier process left one.
-    async fn earlier(&self) -> Result<Option<Payment>, Unavailable> {
-        let line = self.payments.payment(&self.order.key()).await;
-        let line = line.map_err(|error| Unavailable::Store(Arc::new(error)))?;
-        // A payer can sign two payments of the same nonce.
-        Ok(line.filter(|line| {
-            line.amount == self.order.amount()
-                && line.pay_to.eq_ignore_ascii_case(&self.order.terms.pay_to().to_string())
-        }))
-    }
-
-    async fn write_down(&self) -> Result<(), Unavailable> {
-        let order = &self.order;
-        let now = now_millis();
-        let line = Payment {
-            key: order.key(),
-            pay_to: order.terms.pay_to().to_string(),
-            amount: order.amount(),
-            scheme: EXACT.to_owned(),
-            purchase: order.purchase.clone(),
-            created_at: now,
-            updated_at: now,
-            status: Status::Intended,
-            transaction: None,
-        };
-        let written = self.payments.record(line).await;
-        written.map_err(|error| Unavailable::Store(Arc::new(error)))
+    /// Settles nothing. The books keep it, so that nobody settles something later.
+    async fn waive(&self) -> Result<Outcome, Unavailable> {
+        if let Proof::Wallet { .. } = self.order.payment.proof
+            && let Err(refusal) = signed(&self.order).await.map_err(|error| self.trouble(error))?
+        {
+            return Ok(failed(refusal));
+        }
+        self.write_down(Status::Settled).await?;
+        Ok(Outcome::Waived)
     }
 
     /// Sends the transaction, from the least busy signer that can pay for it. It may wait for its
     /// turn as long as a settlement may take, `since` when, and the payment has not expired.
     pub(crate) async fn send(&self, gas: u64, since: Instant) -> Outcome {
-        let Order { chain, terms, authorization, signature, .. } = &self.order;
+        let Order { chain, payment, .. } = &self.order;
         let cap = chain.limits.gas_limit_cap;
         let call = Call {
-            to: terms.asset(),
-            input: authorization.calldata(*signature),
+            to: payment.to,
+            input: payment.input.clone(),
             gas: gas.saturating_add(gas / 10).saturating_add(GAS_MARGIN).min(cap),
         };
         let limit = chain.limits.settle_deadline;
-        let left = Duration::from_secs(authorization.valid_before_seconds().saturating_sub(now()));
-        let deadline = (since + limit).min(Instant::now() + left.min(limit));
+        let deadline = (since + limit).min(Instant::now() + payment.left(now()).min(limit));
         let mut why = Unavailable::Busy { network: chain.network.clone() };
         let before = self.settlement.progress();
-        for sender in chain.senders_by_load() {
+        let may_send = |sender: &&Sender| payment.only_from.is_none_or(|it| it == sender.address());
+        for sender in chain.senders_by_load().into_iter().filter(may_send) {
             let landing = sender.submit(call.clone(), deadline, self.settlement.clone());
             let Some(mut landing) = landing else { continue };
             let mut known = None;
@@ -184,9 +183,7 @@ impl Work {
     async fn displaced(&self) -> Outcome {
         match self.after_failure().await {
             Ok(settled_by) => Outcome::Settled(settled_by),
-            Err(refusal) if refusal.reason == ErrorReason::InvalidExactEvmNonceAlreadyUsed => {
-                failed(refusal)
-            }
+            Err(refusal) if refusal.reason == self.order.payment.reasons.used => failed(refusal),
             Err(_) => Outcome::NotSent(Unavailable::Rejected {
                 network: self.order.chain.network.clone(),
                 message: "another transaction took its place".to_owned(),
@@ -200,7 +197,7 @@ impl Work {
         let mut asked = 0;
         loop {
             match self.settled_by_another().await {
-                Ok(Err(refusal)) if is_doubtful(&refusal) && asked < DOUBTS => asked += 1,
+                Ok(Err(refusal)) if self.is_doubtful(&refusal) && asked < DOUBTS => asked += 1,
                 Ok(answer) => return answer,
                 Err(error) => {
                     tracing::warn!(%error, "a failed transaction cannot be explained yet");
@@ -211,17 +208,31 @@ impl Work {
     }
 
     async fn settled_by_another(&self) -> Result<Result<B256, Refusal>, RpcError> {
-        let mut refusal = diagnose(&self.order, "the transaction failed").await?;
-        if refusal.reason == ErrorReason::InvalidExactEvmNonceAlreadyUsed {
+        let Order { chain, payment, .. } = &self.order;
+        let reasons = payment.reasons;
+        let failure = Reverted::new("the transaction failed");
+        let mut refusal = payment.diagnose(&chain.rpc, &failure).await?;
+        if refusal.reason == reasons.used {
             // Before it was sent it would have gone through, so it cannot have been used before.
             if let Some(transaction) = find_transfer(&self.order, self.age()).await? {
                 return Ok(Ok(transaction));
             }
         }
-        if refusal.reason == ErrorReason::InvalidExactEvmTransactionSimulationFailed {
-            refusal.reason = ErrorReason::InvalidExactEvmTransactionFailed;
+        if refusal.reason == reasons.simulation {
+            refusal.reason = reasons.transaction.clone();
         }
         Ok(Err(refusal))
+    }
+
+    /// Whether a node that is a block behind would give this for the reason of a failure.
+    fn is_doubtful(&self, refusal: &Refusal) -> bool {
+        let reasons = self.order.payment.reasons;
+        // A settlement by somebody else may have used up money and allowance as well.
+        let used_up =
+            [ErrorReason::Permit2AllowanceRequired, ErrorReason::Permit2InsufficientBalance];
+        refusal.reason == reasons.transaction
+            || refusal.reason == reasons.used
+            || used_up.contains(&refusal.reason)
     }
 
     /// How long ago the first attempt to settle this began.
@@ -229,25 +240,8 @@ impl Work {
         self.begun_before.saturating_add(self.started.elapsed())
     }
 
-    pub(crate) async fn complete(&self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Settled(transaction) => self.note(Status::Settled, Some(*transaction)).await,
-            Outcome::Failed { refusal, transaction } => {
-                let status = Status::Failed(refusal.reason.as_str().to_owned());
-                self.note(status, *transaction).await;
-            }
-            Outcome::NotSent(_) => self.note(Status::Failed("not_sent".to_owned()), None).await,
-        }
-    }
-
-    /// Completes the line of the books. What has happened on chain has happened, so that this fails
-    /// is no reason to answer anything else.
-    async fn note(&self, status: Status, transaction: Option<B256>) {
-        let transaction = transaction.map(|hash| hash.to_string());
-        let key = self.order.key();
-        if let Err(error) = self.payments.complete(&key, status, transaction, now_millis()).await {
-            tracing::error!(%key, %error, "the books are behind");
-        }
+    fn other_amount(&self) -> Refusal {
+        Refusal::new(self.order.payment.reasons.used.clone(), OTHER_AMOUNT)
     }
 
     fn trouble(&self, error: RpcError) -> Unavailable {
@@ -255,20 +249,6 @@ impl Work {
     }
 }
 
-/// Whether a node that is a block behind would give this for the reason of a failure.
-fn is_doubtful(refusal: &Refusal) -> bool {
-    matches!(
-        refusal.reason,
-        ErrorReason::InvalidExactEvmTransactionFailed
-            | ErrorReason::InvalidExactEvmNonceAlreadyUsed
-    )
-}
-
 pub(crate) fn failed(refusal: Refusal) -> Outcome {
     Outcome::Failed { refusal, transaction: None }
-}
-
-fn now_millis() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use alloy_primitives::B256;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use x402_types::Amount;
 use x402_types::scheme::Refusal;
 
 use crate::Unavailable;
-use crate::order::PaymentId;
+use crate::payment::{Payment, PaymentId};
 
 /// All payments that are remembered.
 #[derive(Debug)]
@@ -28,10 +29,20 @@ struct Memory {
 #[derive(Debug)]
 struct Entry {
     settlement: Settlement,
-    /// The digest of what was signed: a payer can sign two payments of the same nonce.
-    digest: B256,
+    signed: Signed,
     /// In seconds since 1970.
     expires: u64,
+}
+
+/// What tells payments of the same nonce apart.
+#[derive(Debug)]
+struct Signed {
+    /// The digest of what was signed: a payer can sign two payments of the same nonce.
+    digest: B256,
+    /// What is to be moved, which for some schemes the one who settles says.
+    amount: Amount,
+    /// Which of a wallet's signatures it came with.
+    signature: Option<B256>,
 }
 
 /// One payment's way to settlement. Clones are handles of the same.
@@ -57,6 +68,8 @@ pub(crate) enum Progress {
 pub(crate) enum Outcome {
     /// This transaction moved the money.
     Settled(B256),
+    /// Nothing was to be moved, and nothing ever will be on this authorization.
+    Waived,
     /// The money did not move; the transaction that failed, if any.
     Failed { refusal: Refusal, transaction: Option<B256> },
     /// Nothing was sent, for reasons that are not the payment's.
@@ -80,6 +93,8 @@ pub(crate) enum Claim {
     Known(Settlement),
     /// Another authorization of this payer has the same nonce.
     OtherAuthorization,
+    /// The same authorization is being settled over another amount, or was.
+    OtherAmount,
     /// There is no room to remember another one.
     Full,
 }
@@ -96,25 +111,43 @@ impl Settlements {
         Self { capacity, memory: Mutex::default() }
     }
 
-    /// Claims a payment, or finds who did. Times in seconds since 1970.
-    pub(crate) fn claim(&self, id: PaymentId, digest: B256, valid_before: u64, now: u64) -> Claim {
+    /// Claims a payment, or finds who did. `now` in seconds since 1970.
+    pub(crate) fn claim(&self, payment: &Payment, now: u64) -> Claim {
+        let Payment { id, digest, amount, ends, .. } = payment;
+        let signature = payment.proof.fingerprint();
+        self.claim_as(*id, Signed { digest: *digest, amount: *amount, signature }, *ends, now)
+    }
+
+    /// Whether just this signature was claimed before, and checked then.
+    pub(crate) fn knows(&self, payment: &Payment) -> bool {
+        let memory = self.memory();
+        memory.entries.get(&payment.id).is_some_and(|entry| {
+            entry.settlement.lasts()
+                && entry.signed.digest == payment.digest
+                && entry.signed.signature == payment.proof.fingerprint()
+        })
+    }
+
+    fn claim_as(&self, id: PaymentId, signed: Signed, ends: u64, now: u64) -> Claim {
         let mut memory = self.memory();
         if let Some(entry) = memory.entries.get(&id) {
             match entry.settlement.lasts() {
-                true if entry.digest == digest => return Claim::Known(entry.settlement.clone()),
-                true => return Claim::OtherAuthorization,
+                true if entry.signed.digest != signed.digest => return Claim::OtherAuthorization,
+                true if entry.signed.amount != signed.amount => return Claim::OtherAmount,
+                true => return Claim::Known(entry.settlement.clone()),
                 false => memory.entries.remove(&id),
             };
         }
         if memory.entries.len() >= self.capacity {
-            memory.sweep(now);
+            memory.sweep(now, self.capacity);
             if memory.entries.len() >= self.capacity {
                 return Claim::Full;
             }
         }
         let settlement = Settlement::new();
-        let expires = valid_before.saturating_add(AFTERWARDS).min(now.saturating_add(AT_LONGEST));
-        memory.entries.insert(id, Entry { settlement: settlement.clone(), digest, expires });
+        let expires = ends.saturating_add(AFTERWARDS).min(now.saturating_add(AT_LONGEST));
+        let entry = Entry { settlement: settlement.clone(), signed, expires };
+        memory.entries.insert(id, entry);
         Claim::New(settlement)
     }
 
@@ -142,11 +175,16 @@ impl Settlements {
 impl Memory {
     /// Forgets what is over and too old to be asked for again. Once a second at the most: where
     /// all are live, looking again is no use.
-    fn sweep(&mut self, now: u64) {
+    fn sweep(&mut self, now: u64, capacity: usize) {
         if self.swept.replace(now) == Some(now) {
             return;
         }
         self.entries.retain(|_, entry| entry.settlement.lasts() && !entry.is_stale(now));
+        if self.entries.len() >= capacity {
+            // Those cost nobody anything, so that anybody could fill all room with them. The books
+            // have them too.
+            self.entries.retain(|_, entry| !entry.is_waived());
+        }
     }
 }
 
@@ -154,6 +192,10 @@ impl Entry {
     /// Whether it may be forgotten: it is over, and the payment too old to be asked for again.
     fn is_stale(&self, now: u64) -> bool {
         self.expires < now && matches!(self.settlement.progress(), Progress::Done(_))
+    }
+
+    fn is_waived(&self) -> bool {
+        matches!(self.settlement.progress(), Progress::Done(Outcome::Waived))
     }
 }
 
@@ -170,6 +212,7 @@ impl Settlement {
     fn lasts(&self) -> bool {
         match &*self.progress.borrow() {
             Progress::Preparing | Progress::Sent(_) => true,
+            Progress::Done(Outcome::Waived) => true,
             Progress::Done(outcome) => outcome.transaction().is_some(),
         }
     }
@@ -246,7 +289,7 @@ impl Outcome {
         match self {
             Self::Settled(hash) => Some(*hash),
             Self::Failed { transaction, .. } => *transaction,
-            Self::NotSent(_) => None,
+            Self::Waived | Self::NotSent(_) => None,
         }
     }
 }
@@ -261,8 +304,12 @@ mod tests {
         PaymentId::new(1, Address::ZERO, Address::ZERO, B256::repeat_byte(nonce))
     }
 
+    fn signed() -> Signed {
+        Signed { digest: B256::ZERO, amount: Amount::ZERO, signature: None }
+    }
+
     fn claim(settlements: &Settlements, nonce: u8, now: u64) -> Settlement {
-        match settlements.claim(id(nonce), B256::ZERO, 1_000, now) {
+        match settlements.claim_as(id(nonce), signed(), 1_000, now) {
             Claim::New(settlement) => settlement,
             other => panic!("{other:?}"),
         }
@@ -272,15 +319,35 @@ mod tests {
     fn a_settled_payment_is_forgotten_only_when_it_is_too_old_to_be_asked_for() {
         let settlements = Settlements::new(1);
         claim(&settlements, 1, 0).finish(Outcome::Settled(B256::ZERO));
-        assert!(matches!(settlements.claim(id(2), B256::ZERO, 1_000, 1_300), Claim::Full));
+        assert!(matches!(settlements.claim_as(id(2), signed(), 1_000, 1_300), Claim::Full));
         claim(&settlements, 2, 1_301);
+    }
+
+    #[test]
+    fn payments_of_nothing_leave_room_for_others() {
+        let settlements = Settlements::new(2);
+        for nonce in [1, 2] {
+            claim(&settlements, nonce, 0).finish(Outcome::Waived);
+        }
+        assert!(matches!(settlements.claim_as(id(1), signed(), 1_000, 0), Claim::Known(_)));
+        claim(&settlements, 3, 0);
+    }
+
+    #[test]
+    fn what_was_settled_over_one_amount_is_not_settled_over_another() {
+        let settlements = Settlements::new(1);
+        claim(&settlements, 1, 0).finish(Outcome::Waived);
+        let other = Signed { amount: Amount::from(1u64), ..signed() };
+        assert!(matches!(settlements.claim_as(id(1), other, 1_000, 0), Claim::OtherAmount));
+        let other = Signed { digest: B256::repeat_byte(1), ..signed() };
+        assert!(matches!(settlements.claim_as(id(1), other, 1_000, 0), Claim::OtherAuthorization));
     }
 
     #[test]
     fn a_payment_under_way_is_never_forgotten() {
         let settlements = Settlements::new(1);
         assert!(claim(&settlements, 1, 0).sending(B256::ZERO));
-        assert!(matches!(settlements.claim(id(2), B256::ZERO, 1_000, u64::MAX), Claim::Full));
+        assert!(matches!(settlements.claim_as(id(2), signed(), 1_000, u64::MAX), Claim::Full));
     }
 
     #[test]
@@ -295,6 +362,6 @@ mod tests {
         assert!(second.sending(B256::ZERO), "the first one's end does not end the second");
         second.give_up(Unavailable::Busy { network });
         assert!(matches!(second.progress(), Progress::Sent(_)), "what was sent is not given up");
-        assert!(matches!(settlements.claim(id(1), B256::ZERO, 1_000, 0), Claim::Known(_)));
+        assert!(matches!(settlements.claim_as(id(1), signed(), 1_000, 0), Claim::Known(_)));
     }
 }

@@ -2,7 +2,6 @@
 
 use alloy_primitives::B256;
 use tokio::time::Instant;
-use x402_types::ErrorReason;
 
 use crate::receipt::find_transfer;
 use crate::settle::{RETRY, Work, failed};
@@ -45,9 +44,10 @@ impl Work {
         {
             return Ok(self.mined(&receipt).await);
         }
-        let refusal = match (verify_for_gas(&self.order).await?, &self.order.expired) {
+        let payment = &self.order.payment;
+        let refusal = match (verify_for_gas(&self.order).await?, &payment.expired) {
             (Ok(gas), None) => return Ok(self.send(gas, Instant::now()).await),
-            (Err(refusal), _) if refusal.reason == ErrorReason::InvalidExactEvmNonceAlreadyUsed => {
+            (Err(refusal), _) if refusal.reason == payment.reasons.used => {
                 let transfer = find_transfer(&self.order, self.age()).await?;
                 return Ok(transfer.map_or_else(|| failed(refusal), Outcome::Settled));
             }

@@ -1,23 +1,19 @@
 //! Whether a payment could be settled now.
 
-use std::sync::Arc;
-
+use alloy_primitives::Address;
+use tokio::sync::SemaphorePermit;
 use x402_types::ErrorReason;
 use x402_types::scheme::Refusal;
 
-use crate::chain::Token;
-use crate::diagnose::diagnose;
 use crate::order::Order;
+use crate::payment::{self, Proof};
 use crate::rpc::{Message, Reverted};
 use crate::{RpcError, Unavailable};
 
 /// Asks the chain, changing nothing.
 pub(crate) async fn verify(order: &Order) -> Result<Result<(), Refusal>, Unavailable> {
     let chain = &order.chain;
-    let _turn = chain
-        .verifications
-        .try_acquire()
-        .map_err(|_| Unavailable::Busy { network: chain.network.clone() })?;
+    let _turn = turn(order)?;
     let simulation = chain.rpc.simulate(transfer(order));
     check(order, simulation).await.map_err(|error| Unavailable::rpc(&chain.network, error))
 }
@@ -27,45 +23,92 @@ pub(crate) async fn verify_for_gas(order: &Order) -> Result<Result<u64, Refusal>
     check(order, order.chain.rpc.estimate_gas(transfer(order))).await
 }
 
-/// Whether there is code at the asset, and whether the transfer goes through; at the same time.
+/// Whether the payer signed, as far as only the chain can tell.
+pub(crate) async fn signed(order: &Order) -> Result<Result<(), Refusal>, RpcError> {
+    let Order { chain, payment, .. } = order;
+    let gas = chain.limits.gas_limit_cap;
+    payment::signed(payment, &chain.rpc, gas, &chain.wallet_factories).await
+}
+
+/// As [`signed`], for a payment that nothing else is known of yet: a spoilt copy of a wallet's payment
+/// must not be taken for it.
+pub(crate) async fn signed_at_all(order: &Order) -> Result<Result<(), Refusal>, Unavailable> {
+    let chain = &order.chain;
+    let _turn = turn(order)?;
+    signed(order).await.map_err(|error| Unavailable::rpc(&chain.network, error))
+}
+
+fn turn(order: &Order) -> Result<SemaphorePermit<'_>, Unavailable> {
+    let chain = &order.chain;
+    let turn = chain.verifications.try_acquire();
+    turn.map_err(|_| Unavailable::Busy { network: chain.network.clone() })
+}
+
+/// Whether the payer signed, there is code where there must be, and the transfer goes through: at the same
+/// time, unless the signature is one that anybody could have made up.
 async fn check<T>(
     order: &Order,
     simulation: impl Future<Output = Result<Result<T, Reverted>, RpcError>>,
 ) -> Result<Result<T, Refusal>, RpcError> {
-    let (deployed, simulated) = tokio::try_join!(is_deployed(order), simulation)?;
-    if !deployed {
-        // A call to an address without code succeeds.
-        return Ok(Err(Refusal::new(
-            ErrorReason::AssetNotDeployedContract,
-            format!("there is no contract at {}", order.terms.asset()),
-        )));
+    let (signed, missing, simulated) = match order.payment.proof {
+        Proof::Key(_) => tokio::try_join!(signed(order), missing(order), simulation)?,
+        Proof::Wallet { .. } => {
+            if let Err(refusal) = signed(order).await? {
+                return Ok(Err(refusal));
+            }
+            let (missing, simulated) = tokio::try_join!(missing(order), simulation)?;
+            (Ok(()), missing, simulated)
+        }
+    };
+    if let Err(refusal) = signed {
+        return Ok(Err(refusal));
+    }
+    if let Some(refusal) = missing {
+        return Ok(Err(refusal));
     }
     match simulated {
         Ok(value) => Ok(Ok(value)),
-        Err(Reverted { reason }) => Ok(Err(diagnose(order, &reason).await?)),
+        Err(reverted) => order.payment.diagnose(&order.chain.rpc, &reverted).await.map(Err),
     }
 }
 
-async fn is_deployed(order: &Order) -> Result<bool, RpcError> {
-    let Order { chain, terms, .. } = order;
-    let token = chain.assets.get(&terms.asset());
-    if token.is_some_and(Token::is_deployed) {
+/// What has no code and should: a call to an address without code succeeds.
+async fn missing(order: &Order) -> Result<Option<Refusal>, RpcError> {
+    let asset = order.payment.asset;
+    let proxy = Some(order.payment.to).filter(|to| *to != asset);
+    let (has_asset, has_proxy) = tokio::try_join!(is_deployed(order, asset), async {
+        match proxy {
+            Some(proxy) => is_deployed(order, proxy).await,
+            None => Ok(true),
+        }
+    })?;
+    let (reason, contract) = match proxy {
+        _ if !has_asset => (ErrorReason::AssetNotDeployedContract, asset),
+        Some(proxy) if !has_proxy => (ErrorReason::Permit2ProxyNotDeployed, proxy),
+        _ => return Ok(None),
+    };
+    Ok(Some(Refusal::new(reason, format!("there is no contract at {contract}"))))
+}
+
+async fn is_deployed(order: &Order, contract: Address) -> Result<bool, RpcError> {
+    let chain = &order.chain;
+    if chain.deployed.has(contract) {
         return Ok(true);
     }
-    let deployed = chain.rpc.has_code(terms.asset()).await?;
-    if deployed && let Some(token) = token {
-        token.seen_deployed();
+    let deployed = chain.rpc.has_code(contract).await?;
+    if deployed {
+        chain.deployed.saw(contract);
     }
     Ok(deployed)
 }
 
 /// The call that settles the payment, as the simulation makes it.
 fn transfer(order: &Order) -> Message {
-    let chain: &Arc<_> = &order.chain;
+    let Order { chain, payment, .. } = order;
     Message {
-        from: chain.simulates_from(),
-        to: order.terms.asset(),
-        input: order.authorization.calldata(order.signature),
+        from: payment.only_from.unwrap_or_else(|| chain.first_signer()),
+        to: payment.to,
+        input: payment.input.clone(),
         gas: chain.limits.gas_limit_cap,
     }
 }

@@ -71,9 +71,17 @@ async fn an_asset_that_cannot_be_settled_is_a_mistake() {
     }
     let devnet = Devnet::builder().chain_id(4326).build().unwrap();
     let megaeth = Chain::new(Network::MEGAETH, devnet.provider()).signer(signer(0));
+    let dollar = Asset::default_for(&Network::MEGAETH).unwrap().address.clone();
     assert_eq!(
         problems([megaeth]).await,
-        ["no token of eip155:4326 is known: add one with `.asset(...)`"]
+        [format!("there is no contract at {dollar} on eip155:4326")],
+        "it moves by Permit2"
+    );
+    let devnet = Devnet::builder().chain_id(31_337).build().unwrap();
+    let own = Chain::new("eip155:31337".parse().unwrap(), devnet.provider()).signer(signer(0));
+    assert_eq!(
+        problems([own]).await,
+        ["no token of eip155:31337 is known: add one with `.asset(...)`"]
     );
 }
 

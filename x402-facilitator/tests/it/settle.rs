@@ -53,9 +53,15 @@ async fn what_it_supports_names_both_versions_and_its_signers() {
     let expected = serde_json::json!({
         "kinds": [
             {"x402Version": 2, "scheme": "exact", "network": "eip155:84532"},
+            {
+                "x402Version": 2,
+                "scheme": "upto",
+                "network": "eip155:84532",
+                "extra": {"facilitatorAddress": signer(0).address().to_string()},
+            },
             {"x402Version": 1, "scheme": "exact", "network": "base-sepolia"},
         ],
-        "extensions": [],
+        "extensions": ["eip2612GasSponsoring"],
         "signers": {"eip155:*": [signer(1).address().to_string(), signer(0).address().to_string()]},
     });
     assert_eq!(supported, expected);

@@ -45,7 +45,8 @@ async fn a_payment_outside_its_window_is_refused_without_asking_the_chain() {
 async fn terms_that_nobody_can_meet_are_refused_without_asking_the_chain() {
     let with = |change: fn(&mut x402_types::PaymentRequirements)| payment().with_offer(change);
     for (payment, expected) in [
-        (with(|offer| offer.scheme = "upto".into()), "unsupported_scheme"),
+        (with(|offer| offer.scheme = "weekly".into()), "unsupported_scheme"),
+        (with(|offer| offer.scheme = "upto".into()), "unsupported_payload_type"),
         (with(|offer| offer.network = Network::BASE), "invalid_network"),
         (with(|offer| offer.network = Network::SOLANA), "invalid_network"),
         (with(|offer| offer.extra = None), "invalid_exact_evm_missing_eip712_domain"),
@@ -111,7 +112,7 @@ async fn a_payment_that_accepted_another_offer_is_refused_without_asking_the_cha
 }
 
 #[tokio::test]
-async fn a_signature_of_somebody_else_is_refused_without_asking_the_chain() {
+async fn a_signature_of_somebody_else_is_refused_once_it_is_known_that_the_payer_is_no_wallet() {
     let world = World::instant();
     let facilitator = world.facilitator().await;
     let payment = world.payment();
@@ -123,7 +124,12 @@ async fn a_signature_of_somebody_else_is_refused_without_asking_the_chain() {
     payload.signature = "0x00".to_owned();
     let request = payment.v2_of(RawObject::new(&payload).unwrap());
     assert_eq!(refusal(&facilitator, &request).await, "invalid_exact_evm_signature");
-    assert_eq!(world.wire.calls(), [""; 0]);
+    for malformed in ["", "0x", "0x0", "00", &format!("0x{}", "00".repeat(4097))] {
+        payload.signature = malformed.to_owned();
+        let request = payment.v2_of(RawObject::new(&payload).unwrap());
+        assert_eq!(refusal(&facilitator, &request).await, "invalid_exact_evm_signature");
+    }
+    assert_eq!(world.wire.calls(), ["eth_getCode"; 4]);
 }
 
 #[tokio::test]
