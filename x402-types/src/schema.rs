@@ -4,6 +4,8 @@
 //! for a field that is not there, and unknown keys are allowed. What a schema cannot say, or what
 //! readers forgive beyond it, is listed beside the published files.
 
+mod roles;
+
 use std::borrow::Cow;
 
 use schemars::generate::SchemaGenerator;
@@ -19,10 +21,19 @@ use crate::{
     Version, v1,
 };
 
+pub use roles::roles;
+
 /// Every published schema, by its relative `$id`, which is also the path of its file.
 ///
 /// Each stands for itself: it refers to nothing outside.
 pub fn published() -> Vec<(&'static str, Schema)> {
+    let mut all = messages();
+    all.extend(roles());
+    all
+}
+
+/// The schema of each message and of each extension, by its relative `$id`.
+pub fn messages() -> Vec<(&'static str, Schema)> {
     vec![
         schema_of::<PaymentRequired>("payment-required.json"),
         schema_of::<PaymentRequirements>("payment-requirements.json"),

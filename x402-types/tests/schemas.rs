@@ -26,8 +26,8 @@ mod setup {
 
     /// The messages that have a schema of their own, with it.
     pub(super) fn with_schema() -> Vec<(&'static Message, Validator)> {
-        let published = schema::published();
-        let pairs: Vec<_> = published
+        let messages = schema::messages();
+        let pairs: Vec<_> = messages
             .iter()
             .map(|(path, schema)| {
                 let message =
@@ -77,9 +77,9 @@ fn the_published_files_are_those_of_the_types() {
         );
         expected.insert(file);
     }
-    let files = [folder(), folder().join("v1"), folder().join("extensions")]
-        .into_iter()
-        .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    let files = ["", "v1", "extensions", "roles"].into_iter().flat_map(|part| {
+        fs::read_dir(folder().join(part)).unwrap().map(|entry| entry.unwrap().path())
+    });
     let found: BTreeSet<_> =
         files.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
     assert_eq!(found, expected, "no file is left of a message that is gone");
@@ -233,5 +233,57 @@ fn a_facilitators_request_has_a_schema_for_both_versions() {
         assert!(validator.is_valid(&value));
         value["x402Version"] = json!(3);
         assert!(!validator.is_valid(&value));
+    }
+}
+
+#[test]
+fn a_role_reads_each_of_its_messages_and_nothing_else() {
+    let examples = |path: &str| {
+        let message = MESSAGES.iter().find(|message| path == format!("{}.json", message.name));
+        message.unwrap().examples()
+    };
+    let mut read = BTreeSet::new();
+    for (role, schema) in schema::roles() {
+        let validator = jsonschema::draft202012::new(schema.as_value()).unwrap();
+        for (path, message) in schema::messages() {
+            let title = message.as_value()["title"].as_str().unwrap();
+            let property = title[..1].to_lowercase() + &title[1..];
+            let known = schema.as_value()["properties"].get(&property).is_some();
+            for (file, text) in examples(path) {
+                assert_eq!(validator.is_valid(&json!({ &property: json(&text) })), known, "{file}");
+                assert!(
+                    !known || !validator.is_valid(&json!({ &property: 7 })),
+                    "{role} {property}"
+                );
+            }
+            if known {
+                read.insert(path);
+            }
+        }
+    }
+    let parts = ["payment-requirements.json", "v1/payment-requirements.json", "resource-info.json"];
+    assert_eq!(read.len() + parts.len(), schema::messages().len(), "{read:?}");
+}
+
+/// What generators of code need, to make one type for each name.
+#[test]
+fn a_name_means_one_thing_in_all_roles_and_stands_alone_where_it_is_referred_to() {
+    let roles = schema::roles();
+    for (role, schema) in &roles {
+        let schema = schema.as_value();
+        for (name, definition) in schema["$defs"].as_object().unwrap() {
+            for (other, another) in &roles {
+                let same = another.as_value()["$defs"].get(name).is_none_or(|it| it == definition);
+                assert!(same, "{name} differs between {role} and {other}");
+            }
+            let stem = name.trim_end_matches(|last: char| last.is_ascii_digit());
+            assert!(stem == name || schema["$defs"].get(stem).is_none(), "two types are a {stem}");
+        }
+        let mut all = Vec::new();
+        pointers(schema, "", &mut all);
+        for pointer in all.iter().filter_map(|pointer| pointer.strip_suffix("/$ref")) {
+            let beside = schema.pointer(pointer).and_then(Value::as_object).unwrap();
+            assert_eq!(beside.len(), 1, "{role} {pointer}");
+        }
     }
 }

@@ -38,7 +38,7 @@ impl super::Info for Offers {
 
 /// The receipt of a settlement, signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SignedReceipt"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ReceiptInfo"))]
 pub struct Paid {
     /// What the server says that it was paid.
     #[serde(deserialize_with = "object")]
