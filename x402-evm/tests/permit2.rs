@@ -112,7 +112,10 @@ fn data_for_a_wallet_has_the_digest_that_is_signed() {
             },
         },
     ] {
-        let generic: alloy_dyn_abi::TypedData = serde_json::from_value(data.to_json()).unwrap();
+        let json = data.to_json();
+        // Wallets that miss it put in one without fields, and sign something else.
+        assert!(json["types"]["EIP712Domain"].as_array().is_some_and(|fields| fields.len() >= 3));
+        let generic: alloy_dyn_abi::TypedData = serde_json::from_value(json).unwrap();
         assert_eq!(generic.eip712_signing_hash().unwrap(), data.signing_hash());
     }
 }
