@@ -2,13 +2,16 @@ use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, hex};
-use k256::ecdsa::SigningKey;
+use alloy_primitives::{Address, B256, eip191_hash_message, hex};
+use k256::ecdsa::{SigningKey, VerifyingKey};
 use serde_json::json;
+use x402_types::extensions::offer_receipt::{Offer, Receipt};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
+use crate::approval::Approval;
 use crate::eip2612::Permit;
 use crate::eip3009::Authorization;
+use crate::offer_receipt;
 use crate::permit2::{self, Permit2Authorization};
 use crate::signature::address_of;
 use crate::{Domain, Signature};
@@ -39,10 +42,26 @@ pub enum TypedData {
         /// The allowance.
         message: Permit,
     },
+    /// A transaction that gives an allowance, to be put on chain by another. Only where the payer
+    /// was told to approve Permit2.
+    Approval {
+        /// The transaction.
+        transaction: Approval,
+    },
+    /// A server's offer. Moves no money.
+    Offer {
+        /// What the server stands by.
+        message: Offer,
+    },
+    /// A server's receipt. Moves no money.
+    Receipt {
+        /// What the server was paid.
+        message: Receipt,
+    },
 }
 
 impl TypedData {
-    /// The EIP-712 digest.
+    /// The digest that is signed: EIP-712's, or a transaction's.
     pub fn signing_hash(&self) -> B256 {
         match self {
             Self::TransferWithAuthorization { domain, message } => message.signing_hash(domain),
@@ -50,10 +69,16 @@ impl TypedData {
                 message.digest(permit2::domain_separator(*chain_id))
             }
             Self::Permit { domain, message } => message.signing_hash(domain),
+            Self::Approval { transaction } => transaction.signing_hash(),
+            Self::Offer { message } => offer_receipt::offer_hash(message),
+            Self::Receipt { message } => offer_receipt::receipt_hash(message),
         }
     }
 
-    /// The data as `eth_signTypedData_v4` takes it, for a wallet that is asked by JSON-RPC.
+    /// The data for a wallet that is asked by JSON-RPC: as `eth_signTypedData_v4` takes it, and an
+    /// [`Approval`](Self::Approval) as `eth_signTransaction` does. That answers with a transaction,
+    /// in which the signature stands last; a wallet that changes the transaction signs another one,
+    /// and the payment is not made.
     pub fn to_json(&self) -> serde_json::Value {
         match self {
             Self::TransferWithAuthorization { domain, message } => json!({
@@ -126,6 +151,58 @@ impl TypedData {
                 "domain": token_domain(domain),
                 "message": message,
             }),
+            Self::Offer { message } => json!({
+                "types": {
+                    "EIP712Domain": fields(STATEMENT_DOMAIN),
+                    "Offer": fields(&[
+                        ("version", "uint256"),
+                        ("resourceUrl", "string"),
+                        ("scheme", "string"),
+                        ("network", "string"),
+                        ("asset", "string"),
+                        ("payTo", "string"),
+                        ("amount", "string"),
+                        ("validUntil", "uint256"),
+                    ]),
+                },
+                "primaryType": "Offer",
+                "domain": {"name": offer_receipt::OFFER_DOMAIN, "version": "1", "chainId": 1},
+                // As text: a wallet in JavaScript would round what is over 2^53.
+                "message": {
+                    "version": message.version.to_string(),
+                    "resourceUrl": message.resource_url,
+                    "scheme": message.scheme,
+                    "network": message.network,
+                    "asset": message.asset,
+                    "payTo": message.pay_to,
+                    "amount": message.amount,
+                    "validUntil": message.valid_until.unwrap_or_default().to_string(),
+                },
+            }),
+            Self::Receipt { message } => json!({
+                "types": {
+                    "EIP712Domain": fields(STATEMENT_DOMAIN),
+                    "Receipt": fields(&[
+                        ("version", "uint256"),
+                        ("network", "string"),
+                        ("resourceUrl", "string"),
+                        ("payer", "string"),
+                        ("issuedAt", "uint256"),
+                        ("transaction", "string"),
+                    ]),
+                },
+                "primaryType": "Receipt",
+                "domain": {"name": offer_receipt::RECEIPT_DOMAIN, "version": "1", "chainId": 1},
+                "message": {
+                    "version": message.version.to_string(),
+                    "network": message.network,
+                    "resourceUrl": message.resource_url,
+                    "payer": message.payer,
+                    "issuedAt": message.issued_at.to_string(),
+                    "transaction": message.transaction.as_deref().unwrap_or_default(),
+                },
+            }),
+            Self::Approval { transaction } => transaction.to_json(),
         }
     }
 }
@@ -136,6 +213,10 @@ const DOMAIN: &[(&str, &str)] = &[
     ("chainId", "uint256"),
     ("verifyingContract", "address"),
 ];
+
+/// The domain of what a server says rather than a token: it names no contract.
+const STATEMENT_DOMAIN: &[(&str, &str)] =
+    &[("name", "string"), ("version", "string"), ("chainId", "uint256")];
 
 fn fields(fields: &[(&str, &str)]) -> Vec<serde_json::Value> {
     fields.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect()
@@ -165,6 +246,22 @@ pub trait Signer: Send + Sync + 'static {
         &self,
         data: &TypedData,
     ) -> impl Future<Output = Result<Signature, SignerError>> + Send;
+
+    /// Signs a text that a person could read (EIP-191, `personal_sign`), such as that of
+    /// [`sign_in_with_x`](crate::sign_in_with_x). Its prefix keeps it apart from every payment and
+    /// transaction.
+    ///
+    /// A remote signer may have signed even where the future is dropped.
+    ///
+    /// # Errors
+    /// [`SignerError`] as above. A signer that does not say how signs no texts.
+    fn sign_message(
+        &self,
+        text: &str,
+    ) -> impl Future<Output = Result<Signature, SignerError>> + Send {
+        let _ = text;
+        std::future::ready(Err(SignerError::Refused("this signer signs no texts".into())))
+    }
 }
 
 impl<S: Signer> Signer for Arc<S> {
@@ -177,6 +274,13 @@ impl<S: Signer> Signer for Arc<S> {
         data: &TypedData,
     ) -> impl Future<Output = Result<Signature, SignerError>> + Send {
         (**self).sign_typed_data(data)
+    }
+
+    fn sign_message(
+        &self,
+        text: &str,
+    ) -> impl Future<Output = Result<Signature, SignerError>> + Send {
+        (**self).sign_message(text)
     }
 }
 
@@ -273,6 +377,10 @@ impl LocalSigner {
         self.address
     }
 
+    pub(crate) fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+
     /// Signs a digest that the caller has computed itself, such as that of a transaction.
     ///
     /// Payments go through [`Signer`], which sees what it signs.
@@ -289,6 +397,10 @@ impl Signer for LocalSigner {
 
     async fn sign_typed_data(&self, data: &TypedData) -> Result<Signature, SignerError> {
         Ok(self.sign_digest_unseen(data.signing_hash()))
+    }
+
+    async fn sign_message(&self, text: &str) -> Result<Signature, SignerError> {
+        Ok(self.sign_digest_unseen(eip191_hash_message(text)))
     }
 }
 

@@ -49,6 +49,13 @@ impl<S: Signer> UptoEvmPayer<S> {
         self.account.reading(chain);
         self
     }
+
+    /// Approves Permit2 where it has to, as
+    /// [`ExactEvmPayer::approving_permit2`](crate::ExactEvmPayer::approving_permit2) does.
+    pub fn approving_permit2(mut self) -> Self {
+        self.account.approving();
+        self
+    }
 }
 
 impl<S: Signer> ClientScheme for UptoEvmPayer<S> {

@@ -1,6 +1,6 @@
 //! A proxy's call read back: it settles just the payment that was signed.
 
-#![expect(clippy::indexing_slicing, reason = "a test that panics has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use alloy_primitives::{Address, Bytes, U256};
 use x402_evm::Signature;

@@ -27,9 +27,27 @@ impl<S: Signer> ExactEvmPayer<S> {
 
     /// Looks at the chain before it signs for Permit2: whether Permit2 may move the money. Where it
     /// may not and the terms offer to pay the gas (`eip2612GasSponsoring`), an allowance over just
-    /// the amount is signed too; where they do not, nothing is signed.
+    /// the amount is signed too; where they do not, nothing is signed, unless the payer
+    /// [approves Permit2](Self::approving_permit2).
     pub fn reading(mut self, chain: impl ChainReader) -> Self {
         self.account.reading(chain);
+        self
+    }
+
+    /// Approves Permit2 where its allowance is short and the seller takes no permit, or does not say
+    /// what the token's domain is: signs a transaction that lets Permit2 move the token, if the terms
+    /// offer to put it on chain (`erc20ApprovalGasSponsoring`). Needs [`reading`](Self::reading);
+    /// without it nothing is approved.
+    ///
+    /// What the owner should know before asking for it: the allowance has no limit and no end, as
+    /// the protocol wants it, so that from then on what the account signs for Permit2 can move all of
+    /// this token. Which token that is, the seller says. The transaction can be put on chain by
+    /// whoever has it, paid or not, until the account has used its nonce. Its gas is the account's:
+    /// at most [`GAS`](crate::approval::GAS) times
+    /// [`MAX_FEE_PER_GAS`](crate::approval::MAX_FEE_PER_GAS); where more is needed, nothing is signed.
+    /// Payments at the same time have transactions of the same nonce, of which one gets through.
+    pub fn approving_permit2(mut self) -> Self {
+        self.account.approving();
         self
     }
 
