@@ -20,6 +20,7 @@ const SCENARIOS = [
   { name: "exact, EIP-3009", path: "/exact", price: 10_000n },
   { name: "exact, Permit2", path: "/permit2", price: 10_000n, allowed: true },
   { name: "exact, Permit2, gas sponsored", path: "/permit2", price: 10_000n },
+  { name: "exact, Permit2, approval sponsored", path: "/permit2-approval", price: 10_000n },
   { name: "upto, a quarter of it", path: "/upto", price: 5_000n, allowed: true },
   { name: "upto, gas sponsored", path: "/upto", price: 5_000n },
   { name: "exact, EIP-3009, smart wallet", path: "/exact", price: 10_000n, wallet: true },

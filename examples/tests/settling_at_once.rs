@@ -32,7 +32,8 @@ async fn payment() -> Result<Request, Error> {
     let seller = DEV_ACCOUNTS[2].address.to_string();
     let offer = Verbatim::new(exact_offer(usdc, Amount::from(1_000_u64), &seller, 300)?)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let payload = ExactEvmPayer::new(signer(1)?).draft(&offer, None, now, 300)?.sign().await?.payload;
+    let payload =
+        ExactEvmPayer::new(signer(1)?).draft(&offer, None, now, 300)?.sign().await?.payload;
     let payment = PaymentPayload {
         x402_version: Version,
         resource: None,

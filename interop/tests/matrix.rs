@@ -20,7 +20,8 @@ fn every_role_works_with_every_implementation_and_all_that_is_said_is_valid() ->
         .env("OUR_FACILITATOR", env!("CARGO_BIN_EXE_facilitator"))
         .status()?;
     assert!(matrix.success());
-    let types = Command::new("./check.sh").arg(&record).current_dir(folder.join("types")).status()?;
+    let types =
+        Command::new("./check.sh").arg(&record).current_dir(folder.join("types")).status()?;
     std::fs::remove_file(&record)?;
     assert!(types.success());
     Ok(())

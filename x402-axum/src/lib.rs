@@ -5,4 +5,5 @@ mod paywall;
 
 pub use payment::{NotPaid, Payment};
 pub use paywall::{Paywall, PriceLayer};
-pub use x402_server::{ChargeError, ConfigError, Mistake, PaywallBuilder};
+pub use x402_server::{ChargeError, ConfigError, Listing, Mistake, PaywallBuilder};
+pub use x402_types::extensions::bazaar::{BodyType, Shape};

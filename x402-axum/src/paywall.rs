@@ -3,7 +3,7 @@ use std::ops::Deref;
 use axum::extract::OriginalUri;
 use tower_layer::Layer;
 use x402_server::layer::{GateLayer, GateService};
-use x402_server::{ConfigError, Gate, PaywallBuilder, Price};
+use x402_server::{ConfigError, Gate, Listing, PaywallBuilder, Price};
 
 /// A seller's settings: who is paid, in what, where, and who settles. One for a site.
 ///
@@ -92,6 +92,25 @@ impl PriceLayer {
     /// [`ConfigError`] where no offer can be made of it.
     pub fn with(self, change: impl FnOnce(Price) -> Price) -> Result<Self, ConfigError> {
         Self::new(change(self.price))
+    }
+
+    /// Gives the same answer again, uncharged, to whoever sends the same named payment again: the
+    /// extension `payment-identifier`, see
+    /// [`Price::payment_identifier`](x402_server::Price::payment_identifier). The answers of the
+    /// route are then read to their end before they leave.
+    ///
+    /// # Errors
+    /// [`ConfigError`] as [`with`](Self::with).
+    pub fn payment_identifier(self, required: bool) -> Result<Self, ConfigError> {
+        self.with(|price| price.payment_identifier(required))
+    }
+
+    /// Tells catalogues what the handler takes and gives: the extension `bazaar`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where it cannot be listed.
+    pub fn bazaar(self, listing: Listing) -> Result<Self, ConfigError> {
+        self.with(|price| price.bazaar(listing))
     }
 }
 

@@ -20,6 +20,7 @@ pub struct PayerBuilder {
     chain: Option<Arc<dyn ChainReader>>,
     #[cfg(feature = "reqwest")]
     nodes: Vec<(Result<Network, NetworkError>, String)>,
+    approves_permit2: bool,
     limit: Result<Limit, LimitError>,
     networks: Option<Vec<Result<Network, NetworkError>>>,
     assets: Vec<Asset>,
@@ -29,8 +30,10 @@ pub struct PayerBuilder {
     clock: Clock,
 }
 
-/// What a signer can pay by, once it is known whether there are chains to be read.
-type Account = Box<dyn FnOnce(Option<Arc<dyn ChainReader>>) -> [Box<dyn ClientScheme>; 2] + Send>;
+/// What a signer can pay by, once it is known whether there are chains to be read, and Permit2 to be
+/// approved.
+type Account =
+    Box<dyn FnOnce(Option<Arc<dyn ChainReader>>, bool) -> [Box<dyn ClientScheme>; 2] + Send>;
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,6 +84,11 @@ pub enum Mistake {
     /// Nodes and a reader of one's own.
     #[error("`rpc` and `chain_reader` exclude each other")]
     TwoReaders,
+    /// Permit2 was to be approved without a look at the chain.
+    #[error(
+        "`approve_permit2` needs a chain to look at: name a node with `rpc`, or a `chain_reader`"
+    )]
+    ApprovalUnseen,
     /// No token is known on this network.
     #[error("`networks`: no token is known on {0}: describe one with `asset`")]
     NoAsset(Network),
@@ -110,6 +118,7 @@ impl PayerBuilder {
             chain: None,
             #[cfg(feature = "reqwest")]
             nodes: Vec::new(),
+            approves_permit2: false,
             limit: "$1".parse(),
             networks: None,
             assets: Vec::new(),
@@ -123,23 +132,25 @@ impl PayerBuilder {
     /// Pays by `exact` and `upto` on EVM chains, from this signer's account. Of `upto` the most that
     /// may be settled is what counts against the limit.
     pub fn signer(mut self, signer: impl Signer) -> Self {
-        self.accounts.push(Box::new(|chain| {
+        self.accounts.push(Box::new(|chain, approves| {
             let signer = Arc::new(signer);
-            let exact = ExactEvmPayer::new(Arc::clone(&signer));
-            let upto = UptoEvmPayer::new(signer);
-            match chain {
-                None => [Box::new(exact), Box::new(upto)],
-                Some(chain) => {
-                    [Box::new(exact.reading(Arc::clone(&chain))), Box::new(upto.reading(chain))]
-                }
+            let mut exact = ExactEvmPayer::new(Arc::clone(&signer));
+            let mut upto = UptoEvmPayer::new(signer);
+            if let Some(chain) = chain {
+                (exact, upto) = (exact.reading(Arc::clone(&chain)), upto.reading(chain));
             }
+            if approves {
+                (exact, upto) = (exact.approving_permit2(), upto.approving_permit2());
+            }
+            [Box::new(exact), Box::new(upto)]
         }));
         self
     }
 
     /// Reads this network's chain through a node's JSON-RPC before it pays by Permit2: whether
     /// Permit2 may move the money. Where it may not, an allowance over just the amount is signed if
-    /// the seller's facilitator puts it on chain (`eip2612GasSponsoring`), and otherwise nothing.
+    /// the seller's facilitator puts it on chain (`eip2612GasSponsoring`), and otherwise nothing,
+    /// unless [`approve_permit2`](Self::approve_permit2) is on.
     ///
     /// Without, payments by Permit2 are signed and sent unseen; nothing else needs it.
     #[cfg(feature = "reqwest")]
@@ -151,6 +162,21 @@ impl PayerBuilder {
     /// The same as `rpc`, through a reader of one's own.
     pub fn chain_reader(mut self, reader: impl ChainReader) -> Self {
         self.chain = Some(Arc::new(reader));
+        self
+    }
+
+    /// Approves Permit2 where it may not yet move a token, the seller takes no permit of EIP-2612
+    /// for it, and its facilitator puts an approval on chain (`erc20ApprovalGasSponsoring`). Needs
+    /// `rpc` or [`chain_reader`](Self::chain_reader), and is for the accounts of
+    /// [`signer`](Self::signer).
+    ///
+    /// This is more than a payment, and no limit counts it: a signed transaction lets Permit2 move
+    /// all that the account has of the token, now and later, so that from then on one more signature
+    /// for Permit2 may be worth that much. Whoever has the transaction can put it on chain, paid or
+    /// not. Its gas comes out of the account, though facilitators may fund it: at most a hundredth of
+    /// the chain's coin, whatever the node says of fees, and on some rollups their data fee on top.
+    pub fn approve_permit2(mut self) -> Self {
+        self.approves_permit2 = true;
         self
     }
 
@@ -225,7 +251,10 @@ impl PayerBuilder {
             }
         }
         for account in std::mem::take(&mut self.accounts) {
-            self.schemes.extend(account(self.chain.clone()));
+            self.schemes.extend(account(self.chain.clone(), self.approves_permit2));
+        }
+        if self.approves_permit2 && self.chain.is_none() {
+            mistakes.push(Mistake::ApprovalUnseen);
         }
         if self.schemes.is_empty() {
             mistakes.push(Mistake::NoScheme);

@@ -4,6 +4,7 @@ mod builder;
 mod challenge;
 mod choose;
 mod limit;
+mod naming;
 mod outstanding;
 mod pay;
 mod payer;

@@ -10,6 +10,7 @@ use x402_types::header::{PAYMENT_LIMIT, PAYMENT_SIGNATURE, X_PAYMENT};
 use x402_types::scheme::{Refusal, Signed};
 use x402_types::{JsonError, RawObject, header};
 
+use crate::naming::named;
 use crate::outstanding::{Before, Doubt, Sent};
 use crate::{Challenge, Choice, ChooseError, Payer, Purchase, Receipt};
 
@@ -58,6 +59,9 @@ pub enum PayError {
     /// The scheme drew up something other than what was agreed. Not signed.
     #[error("the scheme {0:?} drew up a payment other than was offered")]
     Scheme(String),
+    /// The seller wants payments to be named, and the system has no randomness for a name.
+    #[error("the system has no randomness to name the payment by: {0}")]
+    Randomness(String),
     /// The payment cannot be written as a header.
     #[error("the payment cannot be written as a header")]
     Encoding(#[source] JsonError),
@@ -160,7 +164,7 @@ impl Payer {
         choice: &Choice<'_>,
         signed: &Signed,
     ) -> Result<(&'static str, String), PayError> {
-        let Signed { payload, extensions: answers } = signed;
+        let Signed { payload, extensions } = signed;
         if let Some(network) = &choice.offer.v1_network {
             let scheme = &choice.requirements().scheme;
             let message = PayloadV1 { x402_version: 1, scheme, network, payload };
@@ -170,11 +174,13 @@ impl Payer {
         let resource = challenge.resource.as_ref().map(|resource| self.echoed(resource));
         let resource = resource.as_ref();
         let declared = challenge.extensions.as_ref();
+        let answers = named(declared, extensions.as_ref())?;
+        let answers = answers.as_ref().or(extensions.as_ref());
         let all = match answers {
             Some(answers) => merge(declared, Some(answers)).map_err(PayError::Encoding)?,
             None => declared.cloned(),
         };
-        let (all, answers) = (all.as_ref(), answers.as_ref());
+        let all = all.as_ref();
         // Echoes may be left out, and a header that is too long is not read at all.
         let mut length = 0;
         for (resource, extensions) in [(resource, all), (resource, answers), (None, answers)] {

@@ -68,6 +68,8 @@ impl SignedPayment {
         let mut receipt = self.sent.receipt.clone();
         receipt.hear(&headers);
         let settled = receipt.is_settled();
+        // Without a transaction nothing keeps the seller from settling after all.
+        let named = settled && receipt.named_transaction().is_some();
         let refusal = (status == 402).then(|| Refusal::read(&receipt, &headers, body));
         drop(headers);
         receipt.payment.transaction = receipt.named_transaction();
@@ -79,7 +81,7 @@ impl SignedPayment {
         receipt.payment.updated_at = self.payer.now_in_books();
 
         let outstanding = &self.payer.inner.outstanding;
-        let served = matches!(status, 200..=299) || settled && status != 402 && status < 500;
+        let served = matches!(status, 200..=299) || named && status != 402 && status < 500;
         match &receipt.payment.status {
             _ if served => outstanding.done(&self.sent),
             Status::Failed(_) => outstanding.doubt(&self.sent, Doubt::Rejected),

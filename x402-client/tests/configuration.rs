@@ -55,6 +55,7 @@ fn each_mistake_is_found_by_itself() {
             Payer::builder().signer(signer()).asset(own(37)),
             vec![Mistake::Decimals { symbol: "DEV".to_owned(), decimals: 37 }],
         ),
+        (Payer::builder().signer(signer()).approve_permit2(), vec![Mistake::ApprovalUnseen]),
     ];
     for (builder, mistakes) in cases {
         assert_eq!(builder.build().unwrap_err().mistakes, mistakes);

@@ -9,11 +9,13 @@ use x402_ledger::dynamic::DynPayments;
 use x402_ledger::{MemoryStore, Payments};
 use x402_types::Network;
 
+use crate::approve::Given;
 use crate::chain::{Chain, Deployed, Served, Token};
 use crate::facilitator::EvmFacilitator;
 use crate::rpc::Rpc;
 use crate::sender::{Pace, Sender};
 use crate::settlements::Settlements;
+use crate::turns::Turns;
 
 /// Lines of the books that are kept where no store is given.
 const BOOKS: usize = 10_000;
@@ -121,6 +123,10 @@ async fn start(chain: Chain, problems: &mut Vec<String>) -> Option<Served> {
             limits.gas_limit_cap < 21_000,
             "gas_limit_cap is below 21,000, what any transaction needs",
         ),
+        (
+            limits.deployment_gas_cap < 21_000,
+            "deployment_gas_cap is below 21,000, what any transaction needs",
+        ),
         (limits.max_fee_per_gas == 0, "max_fee_per_gas is zero"),
         (limits.settle_deadline.is_zero(), "settle_deadline is zero"),
         (limits.rpc_timeout.is_zero(), "rpc_timeout is zero"),
@@ -178,6 +184,9 @@ async fn start(chain: Chain, problems: &mut Vec<String>) -> Option<Served> {
         assets,
         deployed,
         wallet_factories: chain.wallet_factories,
+        sponsored_wei: chain.sponsored_wei,
+        given: Given::default(),
+        turns: Turns::default(),
         rpc,
         block_time,
         limits,

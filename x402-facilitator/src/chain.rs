@@ -10,8 +10,10 @@ use tokio::time::Instant;
 use x402_evm::{Domain, LocalSigner};
 use x402_types::{Asset, Network, TransferMethod};
 
+use crate::approve::Given;
 use crate::rpc::Rpc;
 use crate::sender::Sender;
+use crate::turns::Turns;
 
 /// A chain to settle on: how it is reached, who pays for gas, and within which limits.
 ///
@@ -36,6 +38,7 @@ pub struct Chain {
     pub(crate) signers: Vec<LocalSigner>,
     pub(crate) assets: Vec<Asset>,
     pub(crate) wallet_factories: HashSet<Address>,
+    pub(crate) sponsored_wei: Option<u128>,
     pub(crate) block_time: Option<Duration>,
     pub(crate) limits: Limits,
 }
@@ -43,6 +46,7 @@ pub struct Chain {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) gas_limit_cap: u64,
+    pub(crate) deployment_gas_cap: u64,
     pub(crate) max_fee_per_gas: u128,
     pub(crate) settle_deadline: Duration,
     pub(crate) rpc_timeout: Duration,
@@ -59,9 +63,11 @@ impl Chain {
             signers: Vec::new(),
             assets: Vec::new(),
             wallet_factories: HashSet::new(),
+            sponsored_wei: None,
             block_time: None,
             limits: Limits {
                 gas_limit_cap: 250_000,
+                deployment_gas_cap: 750_000,
                 max_fee_per_gas: 100_000_000_000,
                 settle_deadline: Duration::from_secs(25),
                 rpc_timeout: Duration::from_secs(5),
@@ -92,13 +98,31 @@ impl Chain {
     }
 
     /// A contract that may deploy payers' wallets (ERC-6492). A signature that names any other is
-    /// refused with `eip6492_factory_not_allowed`: its call runs at this facilitator's expense.
+    /// refused with `eip6492_factory_not_allowed`.
     ///
-    /// A wallet whose signature names an allowed one must be there all the same: this facilitator does
-    /// not deploy it yet, and refuses with `invalid_exact_evm_payload_undeployed_smart_wallet`.
+    /// Where a payment's wallet is not there yet, its deployment and the payment are simulated together,
+    /// for which the RPC must know the state overrides of `eth_call`: else the payment is refused with
+    /// `invalid_exact_evm_payload_undeployed_smart_wallet`. Settling it deploys the wallet first, in a
+    /// transaction of its own.
+    ///
+    /// The payer says what the factory is called with, a signer makes the call and pays for it: name
+    /// none that does anything but deploy wallets, least of all one that calls what it is told to.
     #[must_use]
     pub fn allow_wallet_factory(mut self, factory: Address) -> Self {
         self.wallet_factories.insert(factory);
+        self
+    }
+
+    /// Settles payments by Permit2 whose payer gave no allowance yet, but sent a signed `approve` along
+    /// (`erc20ApprovalGasSponsoring`): it is brought to the chain before the payment. Off by default.
+    ///
+    /// A payer without gas for it gets what it lacks first, at most `max_wei`. Nothing makes the payer
+    /// use that for its approval: it may be lost. It is given once to a payer, until its approval is
+    /// seen on chain, which is forgotten when the process ends. Keep it small: 70,000 gas at 1 gwei
+    /// are 70,000,000,000,000 wei, and with 0 payers bring their own.
+    #[must_use]
+    pub fn sponsor_approvals(mut self, max_wei: u128) -> Self {
+        self.sponsored_wei = Some(max_wei);
         self
     }
 
@@ -113,6 +137,14 @@ impl Chain {
     #[must_use]
     pub fn gas_limit_cap(mut self, gas: u64) -> Self {
         self.limits.gas_limit_cap = gas;
+        self
+    }
+
+    /// The most gas that the deployment of a payer's wallet may use; 750,000 by default. See
+    /// [`allow_wallet_factory`](Self::allow_wallet_factory).
+    #[must_use]
+    pub fn deployment_gas_cap(mut self, gas: u64) -> Self {
+        self.limits.deployment_gas_cap = gas;
         self
     }
 
@@ -165,6 +197,7 @@ impl fmt::Debug for Chain {
             .field("signers", &self.signers)
             .field("assets", &self.assets)
             .field("wallet_factories", &self.wallet_factories)
+            .field("sponsored_wei", &self.sponsored_wei)
             .field("block_time", &self.block_time)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
@@ -179,6 +212,11 @@ pub(crate) struct Served {
     pub(crate) assets: HashMap<Address, Token>,
     pub(crate) deployed: Deployed,
     pub(crate) wallet_factories: HashSet<Address>,
+    /// The most that a payer is given for gas, where approvals are sponsored.
+    pub(crate) sponsored_wei: Option<u128>,
+    pub(crate) given: Given,
+    /// The payers for whom something is done before they pay.
+    pub(crate) turns: Turns,
     pub(crate) senders: Vec<Sender>,
     pub(crate) block_time: Duration,
     pub(crate) limits: Limits,

@@ -6,7 +6,8 @@ use x402_types::facilitator::FacilitatorError;
 
 use crate::RpcError;
 
-/// Why this facilitator can give no answer now. This call sent no transaction and moved no money.
+/// Why this facilitator can give no answer now. The payment was not sent, and its money did not move,
+/// though its wallet may have been deployed, or its payer given gas for its approval.
 ///
 /// Within the process it comes as the source of [`FacilitatorError::NotSent`], over HTTP as status
 /// 502 or 503. What is not known after a transaction was sent is no error but the answer

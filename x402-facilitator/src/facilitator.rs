@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use x402_evm::{EXACT, UPTO};
 use x402_ledger::dynamic::DynPayments;
-use x402_types::extensions::eip2612_gas_sponsoring;
+use x402_types::extensions::{eip2612_gas_sponsoring, erc20_approval_gas_sponsoring};
 use x402_types::facilitator::{Answer, Facilitator, Request};
 use x402_types::scheme::Refusal;
 use x402_types::{
@@ -160,8 +160,13 @@ impl EvmFacilitator {
             }
             Awaited::Over(Outcome::NotSent(error)) => Err(error),
             Awaited::Pending(transaction) => {
+                // `settlement_pending` has a transaction, always.
+                let reason = match transaction {
+                    Some(_) => ErrorReason::SettlementPending,
+                    None => ErrorReason::UnexpectedSettleError,
+                };
                 let refusal = Refusal::new(
-                    ErrorReason::SettlementPending,
+                    reason,
                     "a transaction was sent and is not known to be in a block; ask again for its outcome",
                 );
                 let refused = Refused { refusal, payer: Some(payer) };
@@ -192,9 +197,12 @@ impl EvmFacilitator {
             .flat_map(|chain| &chain.senders)
             .map(|sender| sender.address().to_string())
             .collect();
+        let approvals = chains.values().any(|chain| chain.sponsored_wei.is_some());
+        let approvals = approvals.then_some(erc20_approval_gas_sponsoring::KEY);
+        let extensions = [eip2612_gas_sponsoring::KEY].into_iter().chain(approvals);
         SupportedResponse {
             kinds: exact.chain(upto).chain(v1).collect(),
-            extensions: vec![eip2612_gas_sponsoring::KEY.to_owned()],
+            extensions: extensions.map(str::to_owned).collect(),
             signers: [("eip155:*".to_owned(), signers.into_iter().collect())].into(),
         }
     }

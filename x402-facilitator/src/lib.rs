@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod approve;
+mod batch;
 mod books;
 mod builder;
 mod chain;
+mod deploy;
 mod error;
 mod facilitator;
 mod health;
 mod order;
 mod payment;
+mod prepare;
 mod receipt;
 mod router;
 mod rpc;
@@ -15,6 +19,7 @@ mod sender;
 mod settle;
 mod settlements;
 mod take_up;
+mod turns;
 mod verify;
 
 pub use builder::{BuildError, FacilitatorBuilder};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use alloy_provider::utils::{Eip1559Estimation, Eip1559Estimator};
 use alloy_provider::{DynProvider, Provider};
+use alloy_rpc_types_eth::state::StateOverride;
 use alloy_rpc_types_eth::{
     BlockId, BlockNumberOrTag, Filter, Log, TransactionInput, TransactionReceipt,
     TransactionRequest,
@@ -34,6 +35,12 @@ impl RpcError {
     /// Whether the node answered, with an error.
     pub(crate) fn is_answer(&self) -> bool {
         matches!(self, Self::Transport(AlloyError::ErrorResp(_)))
+    }
+
+    /// Whether the node said that it knows no such method or parameters.
+    pub(crate) fn is_not_understood(&self) -> bool {
+        matches!(self, Self::Transport(AlloyError::ErrorResp(payload))
+            if matches!(payload.code, -32602 | -32601))
     }
 }
 
@@ -201,6 +208,15 @@ impl Rpc {
         ran(self.ask(self.provider.call(message.request()).block(STATE)).await)
     }
 
+    /// Runs a message on a state with these changes.
+    pub(crate) async fn call_on(
+        &self,
+        message: TransactionRequest,
+        changes: StateOverride,
+    ) -> Result<Bytes, RpcError> {
+        self.ask(self.provider.call(message).overrides(changes).block(STATE)).await
+    }
+
     /// Runs a message and finds how much gas it needs, at most what it brings.
     pub(crate) async fn estimate_gas(
         &self,
@@ -215,18 +231,21 @@ impl Rpc {
 pub(crate) struct Message {
     pub(crate) from: Address,
     pub(crate) to: Address,
+    /// In wei.
+    pub(crate) value: U256,
     pub(crate) input: Bytes,
     pub(crate) gas: u64,
 }
 
 impl Message {
     fn request(self) -> TransactionRequest {
-        TransactionRequest::default()
+        let request = TransactionRequest::default()
             .from(self.from)
             .to(self.to)
             .gas_limit(self.gas)
             // Some nodes know one name of the field only.
-            .input(TransactionInput::both(self.input))
+            .input(TransactionInput::both(self.input));
+        if self.value.is_zero() { request } else { request.value(self.value) }
     }
 }
 
@@ -244,15 +263,14 @@ fn estimate(base_fee: u128, rewards: &[Vec<u128>]) -> Eip1559Estimation {
 }
 
 /// Tells "it ran and failed", which is an answer, from "it was not run".
-fn ran<T>(answer: Result<T, RpcError>) -> Result<Result<T, Reverted>, RpcError> {
+pub(crate) fn ran<T>(answer: Result<T, RpcError>) -> Result<Result<T, Reverted>, RpcError> {
     let error = match answer {
         Ok(value) => return Ok(Ok(value)),
         Err(error) => error,
     };
     let RpcError::Transport(AlloyError::ErrorResp(payload)) = &error else { return Err(error) };
     if let Some(data) = payload.as_revert_data() {
-        let selector = data.get(..4).and_then(|selector| selector.try_into().ok());
-        return Ok(Err(Reverted { reason: revert_reason(&data, &payload.message), selector }));
+        return Ok(Err(reverted(&data, &payload.message)));
     }
     // Nodes differ in codes and words for an execution that fails without data.
     let words = payload.message.to_ascii_lowercase();
@@ -264,6 +282,12 @@ fn ran<T>(answer: Result<T, RpcError>) -> Result<Result<T, Reverted>, RpcError> 
         return Ok(Err(Reverted::new(payload.message.clone().into_owned())));
     }
     Err(error)
+}
+
+/// What a contract's revert says.
+pub(crate) fn reverted(data: &[u8], otherwise: &str) -> Reverted {
+    let selector = data.get(..4).and_then(|selector| selector.try_into().ok());
+    Reverted { reason: revert_reason(data, otherwise), selector }
 }
 
 fn revert_reason(data: &[u8], otherwise: &str) -> String {

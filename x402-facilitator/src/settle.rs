@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use alloy_rpc_types_eth::TransactionReceipt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use crate::receipt::{Verdict, find_transfer, judge};
 use crate::rpc::Reverted;
 use crate::sender::{Call, Landed, Sender};
 use crate::settlements::{Outcome, Settlement, Settlements};
-use crate::verify::{signed, verify_for_gas};
+use crate::verify::{Checked, signed, verify_for_gas};
 use crate::{RpcError, Unavailable};
 
 /// What a token may need beyond its estimate: the payee's first balance, for one.
@@ -29,7 +29,11 @@ const GAS_MARGIN: u64 = 20_000;
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 /// How often a failure that nothing explains is asked about again: behind one address there may be
 /// several nodes, not all of them up to date.
-const DOUBTS: u32 = 5;
+pub(crate) const DOUBTS: u32 = 5;
+
+/// What is told where something cannot be done that must be done before a payment.
+const BEFOREHAND: [ErrorReason; 2] =
+    [ErrorReason::SmartWalletDeploymentFailed, ErrorReason::Erc20ApprovalTxFailed];
 
 /// Why an authorization is not settled that was settled over another amount.
 pub(crate) const OTHER_AMOUNT: &str =
@@ -94,12 +98,23 @@ impl Work {
         if payment.is_waived() {
             return self.waive().await;
         }
-        let gas = match verify_for_gas(&self.order).await.map_err(|error| self.trouble(error))? {
-            Ok(gas) => gas,
+        let mut checked = verify_for_gas(&self.order).await;
+        if let Ok(Err(refusal)) = &checked
+            && BEFOREHAND.contains(&refusal.reason)
+        {
+            // Another payment of the same payer may just have done it.
+            let _turn = self.order.chain.turns.take(payment.payer).await;
+            checked = verify_for_gas(&self.order).await;
+        }
+        let checked = match checked.map_err(|error| self.trouble(error))? {
+            Ok(checked) => checked,
             Err(refusal) => return Ok(failed(refusal)),
         };
         self.write_down(Status::Intended).await?;
-        let outcome = self.send(gas, self.started).await;
+        let outcome = match checked {
+            Checked::Ready(gas) => self.send(gas, self.started).await,
+            Checked::After(_) => self.prepare_and_send().await,
+        };
         self.complete(&outcome).await;
         Ok(outcome)
     }
@@ -120,17 +135,14 @@ impl Work {
     pub(crate) async fn send(&self, gas: u64, since: Instant) -> Outcome {
         let Order { chain, payment, .. } = &self.order;
         let cap = chain.limits.gas_limit_cap;
-        let call = Call {
-            to: payment.to,
-            input: payment.input.clone(),
-            gas: gas.saturating_add(gas / 10).saturating_add(GAS_MARGIN).min(cap),
-        };
+        let gas = with_margin(gas).min(cap);
+        let (to, input) = (payment.to, payment.input.clone());
+        let call = Call { to, value: U256::ZERO, input, gas };
         let limit = chain.limits.settle_deadline;
         let deadline = (since + limit).min(Instant::now() + payment.left(now()).min(limit));
         let mut why = Unavailable::Busy { network: chain.network.clone() };
         let before = self.settlement.progress();
-        let may_send = |sender: &&Sender| payment.only_from.is_none_or(|it| it == sender.address());
-        for sender in chain.senders_by_load().into_iter().filter(may_send) {
+        for sender in self.senders() {
             let landing = sender.submit(call.clone(), deadline, self.settlement.clone());
             let Some(mut landing) = landing else { continue };
             let mut known = None;
@@ -160,6 +172,13 @@ impl Work {
             }
         }
         Outcome::NotSent(why)
+    }
+
+    /// The signers that may settle this, least busy first.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = &Sender> {
+        let only_from = self.order.payment.only_from;
+        let may_send = move |sender: &&Sender| only_from.is_none_or(|it| it == sender.address());
+        self.order.chain.senders_by_load().into_iter().filter(may_send)
     }
 
     /// Our transaction is in a block.
@@ -244,9 +263,14 @@ impl Work {
         Refusal::new(self.order.payment.reasons.used.clone(), OTHER_AMOUNT)
     }
 
-    fn trouble(&self, error: RpcError) -> Unavailable {
+    pub(crate) fn trouble(&self, error: RpcError) -> Unavailable {
         Unavailable::rpc(&self.order.chain.network, error)
     }
+}
+
+/// What a transaction brings that was estimated to need so much.
+pub(crate) fn with_margin(gas: u64) -> u64 {
+    gas.saturating_add(gas / 10).saturating_add(GAS_MARGIN)
 }
 
 pub(crate) fn failed(refusal: Refusal) -> Outcome {

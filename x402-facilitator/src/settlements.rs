@@ -200,6 +200,11 @@ impl Entry {
 }
 
 impl Settlement {
+    /// One that nobody asks about: for what is sent besides a payment's own transaction.
+    pub(crate) fn aside() -> Self {
+        Self::new()
+    }
+
     fn new() -> Self {
         Self { progress: Arc::new(watch::Sender::new(Progress::Preparing)) }
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::receipt::find_transfer;
 use crate::settle::{RETRY, Work, failed};
 use crate::settlements::{Outcome, Progress};
-use crate::verify::verify_for_gas;
+use crate::verify::{Checked, verify_for_gas};
 use crate::{RpcError, Unavailable};
 
 /// How often a payment must be refused until that is believed: a transaction of the earlier process
@@ -46,7 +46,8 @@ impl Work {
         }
         let payment = &self.order.payment;
         let refusal = match (verify_for_gas(&self.order).await?, &payment.expired) {
-            (Ok(gas), None) => return Ok(self.send(gas, Instant::now()).await),
+            (Ok(Checked::Ready(gas)), None) => return Ok(self.send(gas, Instant::now()).await),
+            (Ok(Checked::After(_)), None) => return Ok(self.prepare_and_send().await),
             (Err(refusal), _) if refusal.reason == payment.reasons.used => {
                 let transfer = find_transfer(&self.order, self.age()).await?;
                 return Ok(transfer.map_or_else(|| failed(refusal), Outcome::Settled));

@@ -7,5 +7,5 @@ mod foreign;
 pub mod layer;
 mod paywall;
 
-pub use engine::{Admission, ChargeError, Gate, Payment, Reply, RequestHead, Ticket};
-pub use paywall::{ConfigError, IntoNetwork, Mistake, Paywall, PaywallBuilder, Price};
+pub use engine::{Admission, ChargeError, Gate, Payment, Reply, RequestHead, StoredAnswer, Ticket};
+pub use paywall::{ConfigError, IntoNetwork, Listing, Mistake, Paywall, PaywallBuilder, Price};

@@ -366,3 +366,16 @@ async fn clients_of_version_1_are_not_offered_what_they_cannot_sign() {
         assert_eq!(shop.goods.runs(), 1);
     }
 }
+
+#[tokio::test]
+async fn payment_that_lives_much_longer_than_asked_is_refused_and_not_remembered() {
+    let shop = Shop::open_with(charging(|it| it.charge(0u64).unwrap()), |it| it, Price::upto).await;
+    let terms = shop.terms("/goods").await;
+    let payer = Payer::number(1);
+    let of_tomorrow = common::now() + 24 * 60 * 60;
+    let payment = payer.pay_offer_at(of_tomorrow, &terms, &terms.accepts[0]).await;
+    shop.buy(&payment).await.assert_refused(400);
+    assert!(asked(&shop).is_empty());
+    let ahead = payer.pay_offer_at(common::now() + 60, &terms, &terms.accepts[0]).await;
+    shop.buy(&ahead).await.assert_served();
+}

@@ -22,7 +22,7 @@ async fn buy() -> Result<Value, Error> {
         Err(_) => Payer::builder().signer(key),
     };
     if let Ok(node) = setting("RPC_URL") {
-        payer = payer.rpc("base-sepolia", node);
+        payer = payer.rpc("base-sepolia", node).approve_permit2();
     }
     let answer = payer.build()?.reqwest()?.get(url).send().await?;
     let receipt = answer.receipt().and_then(|receipt| receipt.settlement().cloned());

@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, U64, U128};
 use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
-use serde_json::json;
-use x402_evm::{ChainReader, Reading};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use x402_evm::{ChainReader, Fees, Reading};
 
 /// Chains read by JSON-RPC, from the nodes that their owner has named.
-#[derive(Debug)]
 pub(crate) struct JsonRpc {
     client: Client,
     nodes: BTreeMap<u64, Url>,
@@ -20,8 +20,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LIMIT: usize = 64 * 1024;
 
 #[derive(Deserialize)]
-struct Answer {
-    result: Option<Bytes>,
+struct Answer<T> {
+    result: Option<T>,
+}
+
+/// Of the newest block and of the next.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FeeHistory {
+    base_fee_per_gas: Vec<U128>,
 }
 
 impl JsonRpc {
@@ -30,17 +37,14 @@ impl JsonRpc {
         Ok(Self { client: client.build()?, nodes })
     }
 
-    async fn ask(
+    async fn ask<T: DeserializeOwned>(
         &self,
         chain_id: u64,
-        contract: Address,
-        calldata: Bytes,
-    ) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+        method: &str,
+        params: Value,
+    ) -> Result<T, Box<dyn Error + Send + Sync>> {
         let node = self.nodes.get(&chain_id).ok_or("no node is named for this chain")?;
-        let question = json!({
-            "jsonrpc": "2.0", "id": 1, "method": "eth_call",
-            "params": [{"to": contract, "data": calldata}, "latest"],
-        });
+        let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let asked = self.client.post(node.clone()).json(&question).send().await;
         // Addresses of nodes hold keys: errors go without them.
         let mut answer = asked.map_err(reqwest::Error::without_url)?;
@@ -51,13 +55,35 @@ impl JsonRpc {
             }
             body.extend_from_slice(&chunk);
         }
-        let answer: Answer = serde_json::from_slice(&body)?;
+        let answer: Answer<T> = serde_json::from_slice(&body)?;
         Ok(answer.result.ok_or("the node answered with an error")?)
     }
 }
 
 impl ChainReader for JsonRpc {
     fn call<'a>(&'a self, chain_id: u64, contract: Address, calldata: Bytes) -> Reading<'a> {
-        Box::pin(self.ask(chain_id, contract, calldata))
+        let params = json!([{"to": contract, "data": calldata}, "latest"]);
+        Box::pin(self.ask(chain_id, "eth_call", params))
+    }
+
+    fn transaction_count<'a>(&'a self, chain_id: u64, account: Address) -> Reading<'a, u64> {
+        Box::pin(async move {
+            let params = json!([account, "pending"]);
+            let count: U64 = self.ask(chain_id, "eth_getTransactionCount", params).await?;
+            Ok(count.saturating_to())
+        })
+    }
+
+    fn fees<'a>(&'a self, chain_id: u64) -> Reading<'a, Fees> {
+        Box::pin(async move {
+            let params = json!(["0x1", "latest", []]);
+            let history: FeeHistory = self.ask(chain_id, "eth_feeHistory", params).await?;
+            let base = history.base_fee_per_gas.last().ok_or("the node knows no base fee")?;
+            let tip: U128 = self.ask(chain_id, "eth_maxPriorityFeePerGas", json!([])).await?;
+            Ok(Fees {
+                base_fee_per_gas: base.saturating_to(),
+                priority_fee_per_gas: tip.saturating_to(),
+            })
+        })
     }
 }

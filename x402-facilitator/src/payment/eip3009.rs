@@ -70,6 +70,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Payment, Refused> {
         expired,
         to: terms.asset(),
         input,
+        approval: None,
         only_from: None,
         reasons: &REASONS,
         method: Method::Eip3009 { domain: terms.domain().clone(), nonce: authorization.nonce },
@@ -136,7 +137,8 @@ pub(super) async fn diagnose(
     refusal(REASONS.simulation.clone(), reverted.reason.clone())
 }
 
-/// An authorization fixes payer, payee and amount, so it does not matter who submitted it.
+/// Who submitted the authorization does not matter. But its payer can sign several of one nonce, and
+/// use many in one transaction: the transfer counts that the token tells of right after the use.
 pub(super) async fn find_transfer(
     payment: &Payment,
     nonce: B256,
@@ -154,10 +156,16 @@ pub(super) async fn find_transfer(
     let logs = rpc.logs(&filter).await?;
     let logs: Vec<&MinedLog> = logs.iter().filter(|log| !log.removed).collect();
     let used = logs.iter().filter(|log| is_use(payment, nonce, &log.inner));
-    Ok(used.filter_map(|log| log.transaction_hash).find(|hash| {
-        let same = |log: &&&MinedLog| log.transaction_hash == Some(*hash);
-        logs.iter().filter(same).any(|log| payment.is_transfer(&log.inner))
-    }))
+    let settles = |used: &&&MinedLog| {
+        let next = used.log_index.and_then(|index| index.checked_add(1));
+        logs.iter().any(|log| {
+            log.transaction_hash == used.transaction_hash
+                && log.log_index.is_some()
+                && log.log_index == next
+                && payment.is_transfer(&log.inner)
+        })
+    };
+    Ok(used.filter(settles).find_map(|log| log.transaction_hash))
 }
 
 pub(super) fn is_use(payment: &Payment, nonce: B256, log: &Log) -> bool {

@@ -1,13 +1,15 @@
 //! A payment, whichever way it moves. What depends on the way stands in one file for each:
-//! [`eip3009`] and [`permit2`], with [`sponsoring`] of the allowance that the latter needs. Whoever
+//! [`eip3009`] and [`permit2`], with [`sponsoring`] and [`mod@approval`] of the allowance that the latter needs. Whoever
 //! settles sees a [`Payment`] and no way.
 
+mod approval;
 mod eip3009;
 mod permit2;
 mod signature;
 mod sponsoring;
 
-pub(crate) use signature::{Proof, signed};
+pub(crate) use approval::Approval;
+pub(crate) use signature::{Answering, Proof, signed};
 
 use std::time::Duration;
 
@@ -51,6 +53,8 @@ pub(crate) struct Payment {
     pub(crate) to: Address,
     /// The call that settles it. Holds the signature.
     pub(crate) input: Bytes,
+    /// What lets it go through where the payer gave Permit2 no allowance yet.
+    pub(crate) approval: Option<Approval>,
     /// Who alone may call.
     pub(crate) only_from: Option<Address>,
     pub(crate) reasons: &'static Reasons,

@@ -11,7 +11,9 @@ use x402_evm::permit2::{PERMIT2, Permit2, Permit2Authorization, Permit2Terms};
 use x402_types::scheme::Refusal;
 use x402_types::{ErrorReason, PaymentRequirements, TransferMethod};
 
-use super::{Given, Method, Payment, PaymentId, Proof, Reasons, expired_or_refused, sponsoring};
+use super::{
+    Given, Method, Payment, PaymentId, Proof, Reasons, approval, expired_or_refused, sponsoring,
+};
 use crate::RpcError;
 use crate::order::{Operation, Refused};
 use crate::rpc::{Reverted, Rpc};
@@ -104,6 +106,10 @@ pub(super) fn read(given: &Given<'_>, scheme: &'static str) -> Result<Payment, R
         )));
     }
     let allowance = sponsoring::permit(given, token, &terms, &authorization).map_err(of_payer)?;
+    let approval = match allowance {
+        Some(_) => None,
+        None => approval::read(given, terms.asset(), &authorization).map_err(of_payer)?,
+    };
     let allowance = allowance.as_ref().map(|(permit, signature)| (permit, *signature));
     let bytes = proof.signature().bytes().clone();
     let nonce = B256::from(authorization.nonce.units());
@@ -123,6 +129,7 @@ pub(super) fn read(given: &Given<'_>, scheme: &'static str) -> Result<Payment, R
         expired,
         to: terms.spender(),
         input: authorization.calldata(asked, bytes, allowance),
+        approval,
         only_from: authorization.witness.facilitator,
         reasons: if is_metered { &UPTO_REASONS } else { &EXACT_REASONS },
         method: Method::Permit2(Box::new(authorization)),

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 
-use alloy_primitives::{Address, B256, keccak256};
-use x402_evm::{PayerSignature, Signature};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use x402_evm::{Deployment, PayerSignature, Signature};
 use x402_types::ErrorReason;
 use x402_types::scheme::Refusal;
 
 use super::Payment;
 use crate::RpcError;
-use crate::rpc::{Message, Rpc};
+use crate::batch::{self, Step};
+use crate::chain::Served;
+use crate::rpc::{Message, Reverted};
 
 /// What is known of a signature without the chain.
 #[derive(Clone)]
@@ -57,50 +59,102 @@ impl Proof {
     }
 }
 
+/// Who answers for a signature.
+#[derive(Debug)]
+pub(crate) enum Answering {
+    /// The payer's key, or its code.
+    Payer,
+    /// A wallet that this call deploys, which signed, and what came of its payment after that.
+    Deployed(Deployment, Result<(), Reverted>),
+}
+
 /// Whether the payer signed. Where it has code, that of EIP-7702 included, the code alone decides:
-/// its key may have been given up.
+/// its key may have been given up. `transfer` is the call that settles the payment.
 pub(crate) async fn signed(
     payment: &Payment,
-    rpc: &Rpc,
-    gas: u64,
-    factories: &HashSet<Address>,
-) -> Result<Result<(), Refusal>, RpcError> {
-    if !rpc.has_code(payment.payer).await? {
-        return Ok(match &payment.proof {
-            Proof::Key(_) => Ok(()),
-            Proof::Wallet { signature, otherwise } => {
-                Err(without_code(signature, otherwise, factories))
-            }
-        });
+    chain: &Served,
+    transfer: Message,
+) -> Result<Result<Answering, Refusal>, RpcError> {
+    if !chain.rpc.has_code(payment.payer).await? {
+        let (signature, otherwise) = match &payment.proof {
+            Proof::Key(_) => return Ok(Ok(Answering::Payer)),
+            Proof::Wallet { signature, otherwise } => (signature, otherwise),
+        };
+        return match deployment(signature, otherwise, &chain.wallet_factories) {
+            Ok(deployment) => rehearse(payment, chain, signature, deployment, transfer).await,
+            Err(refusal) => Ok(Err(refusal)),
+        };
     }
     let question = Message {
         from: Address::ZERO,
         to: payment.payer,
+        value: U256::ZERO,
         input: payment.proof.signature().question(payment.digest),
-        gas,
+        gas: chain.limits.gas_limit_cap,
     };
-    let refused = |why: String| Refusal::new(payment.reasons.signature.clone(), why);
-    Ok(match rpc.output(question).await? {
-        Ok(answer) if PayerSignature::is_yes(&answer) => Ok(()),
-        Ok(_) => Err(refused(format!("the wallet {} did not sign this", payment.payer))),
-        Err(reverted) => Err(refused(format!("the wallet cannot tell: {}", reverted.reason))),
-    })
+    let answer = chain.rpc.output(question).await?;
+    Ok(judge(payment, answer).map(|()| Answering::Payer))
 }
 
-fn without_code(
+fn judge(payment: &Payment, answer: Result<Bytes, Reverted>) -> Result<(), Refusal> {
+    let refused = |why: String| Err(Refusal::new(payment.reasons.signature.clone(), why));
+    match answer {
+        Ok(answer) if PayerSignature::is_yes(&answer) => Ok(()),
+        Ok(_) => refused(format!("the wallet {} did not sign this", payment.payer)),
+        Err(reverted) => refused(format!("the wallet cannot tell: {}", reverted.reason)),
+    }
+}
+
+fn deployment(
     signature: &PayerSignature,
     otherwise: &Refusal,
     factories: &HashSet<Address>,
-) -> Refusal {
+) -> Result<Deployment, Refusal> {
     match signature.deployment() {
-        None => otherwise.clone(),
-        Some(deployment) if !factories.contains(&deployment.factory) => Refusal::new(
+        None => Err(otherwise.clone()),
+        Some(deployment) if !factories.contains(&deployment.factory) => Err(Refusal::new(
             ErrorReason::Eip6492FactoryNotAllowed,
             format!("this facilitator does not call the factory {}", deployment.factory),
-        ),
-        Some(_) => Refusal::new(
-            ErrorReason::InvalidExactEvmPayloadUndeployedSmartWallet,
-            "the wallet is not deployed yet, and this facilitator does not deploy it",
-        ),
+        )),
+        Some(deployment) => Ok(deployment.clone()),
     }
+}
+
+/// Deploys the wallet, asks it, and lets it pay, all without changing anything.
+async fn rehearse(
+    payment: &Payment,
+    chain: &Served,
+    signature: &PayerSignature,
+    deployment: Deployment,
+    transfer: Message,
+) -> Result<Result<Answering, Refusal>, RpcError> {
+    let limits = chain.limits;
+    let step = |to, input: Bytes, cap, is_view| {
+        let gas = batch::beyond_intrinsic(cap, &input);
+        Step { to, input, gas, is_view }
+    };
+    let steps = [
+        step(deployment.factory, deployment.calldata.clone(), limits.deployment_gas_cap, false),
+        step(payment.payer, signature.question(payment.digest), limits.gas_limit_cap, true),
+        step(transfer.to, transfer.input, limits.gas_limit_cap, false),
+    ];
+    let stepped = batch::rehearse(&chain.rpc, transfer.from, &steps, None).await?;
+    let stepped = stepped.and_then(|stepped| <[_; 3]>::try_from(stepped).ok());
+    let Some([deployed, asked, paid]) = stepped else {
+        return Ok(Err(Refusal::new(
+            ErrorReason::InvalidExactEvmPayloadUndeployedSmartWallet,
+            "the wallet is not deployed yet, and its deployment cannot be simulated on this chain",
+        )));
+    };
+    let undeployed = |why| Ok(Err(Refusal::new(ErrorReason::SmartWalletDeploymentFailed, why)));
+    if let Err(reverted) = deployed.output {
+        return undeployed(format!("the factory does not take the call: {}", reverted.reason));
+    }
+    if !asked.had_code {
+        return undeployed(format!("the factory's call does not deploy {}", payment.payer));
+    }
+    if let Err(refusal) = judge(payment, asked.output) {
+        return Ok(Err(refusal));
+    }
+    Ok(Ok(Answering::Deployed(deployment, paid.output.map(drop))))
 }

@@ -11,11 +11,13 @@ mod reply;
 mod task;
 mod transaction;
 
+pub(crate) use reply::Reply;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rpc_types_eth::TransactionReceipt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -50,6 +52,8 @@ pub(crate) struct Job {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) to: Address,
+    /// In wei.
+    pub(crate) value: U256,
     pub(crate) input: Bytes,
     pub(crate) gas: u64,
 }

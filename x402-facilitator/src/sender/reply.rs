@@ -6,7 +6,7 @@ use crate::RpcError;
 
 /// A node's reply to a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// The node has it.
     Accepted,
     /// A block has another transaction of this nonce, or this very one.
@@ -23,7 +23,7 @@ pub(super) enum Reply {
 
 impl Reply {
     /// Reads the words of geth, reth, erigon, nethermind and besu.
-    pub(super) fn of(result: &Result<(), RpcError>) -> Self {
+    pub(crate) fn of(result: &Result<(), RpcError>) -> Self {
         let error = match result {
             Ok(()) => return Self::Accepted,
             Err(error) => error,
@@ -67,7 +67,7 @@ impl Reply {
     }
 
     /// Whether the node said plainly that it does not have the transaction.
-    pub(super) fn is_no(&self) -> bool {
+    pub(crate) fn is_no(&self) -> bool {
         matches!(self, Self::NonceTooLow | Self::Conflict | Self::NoGas | Self::Refused(_))
     }
 }

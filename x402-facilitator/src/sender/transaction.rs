@@ -1,7 +1,7 @@
 //! Transactions, signed here so that their hash is known before anybody has them.
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use alloy_primitives::{B256, Bytes, Signature, TxKind, U256};
 use alloy_provider::utils::Eip1559Estimation;
 use x402_evm::LocalSigner;
 
@@ -58,13 +58,14 @@ impl Signed {
         call: &Call,
         fees: Fees,
     ) -> Self {
-        let Call { to, input, gas } = call.clone();
-        sign(signer, chain_id, nonce, (to, input, gas), fees, true)
+        sign(signer, chain_id, nonce, call.clone(), fees, true)
     }
 
     /// A transaction that does nothing but use up its nonce, so that later ones are not held up.
     pub(super) fn filler(signer: &LocalSigner, chain_id: u64, nonce: u64, fees: Fees) -> Self {
-        sign(signer, chain_id, nonce, (signer.address(), Bytes::new(), 21_000), fees, false)
+        let (to, input) = (signer.address(), Bytes::new());
+        let nothing = Call { to, value: U256::ZERO, input, gas: 21_000 };
+        sign(signer, chain_id, nonce, nothing, fees, false)
     }
 }
 
@@ -72,7 +73,7 @@ fn sign(
     signer: &LocalSigner,
     chain_id: u64,
     nonce: u64,
-    (to, input, gas_limit): (Address, Bytes, u64),
+    Call { to, value, input, gas: gas_limit }: Call,
     fees: Fees,
     calls: bool,
 ) -> Signed {
@@ -83,7 +84,7 @@ fn sign(
         max_fee_per_gas: fees.max_fee,
         max_priority_fee_per_gas: fees.tip,
         to: TxKind::Call(to),
-        value: U256::ZERO,
+        value,
         access_list: Default::default(),
         input,
     };

@@ -7,9 +7,11 @@
     reason = "a test that panics has failed"
 )]
 
+mod approval;
 mod books;
 mod build;
 mod common;
+mod deployment;
 mod evidence;
 mod faults;
 mod http;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use x402_ledger::PaymentKey;
+use x402_ledger::{ClaimState, PaymentKey};
 use x402_types::facilitator::Request;
 use x402_types::scheme::{CheckedPayment, Refusal};
 use x402_types::{ErrorReason, Fault, PaymentFlow, SettleResponse};
@@ -8,7 +8,10 @@ use x402_types::{ErrorReason, Fault, PaymentFlow, SettleResponse};
 use super::answers::Why;
 use super::claim::Hold;
 use super::gate::{Admission, Gate};
+use super::head::RequestHead;
+use super::identifiers::Known;
 use super::meter::Meter;
+use super::naming::Named;
 use super::payment::Payment;
 use super::purchase::Purchase;
 use super::seen_through::Panicked;
@@ -22,6 +25,9 @@ use crate::foreign::excerpt;
 /// moment is served, and not asked to be paid again.
 const GRACE: u64 = 300;
 
+/// Seconds by which a payer's clock may be ahead.
+const CLOCK_SKEW: u64 = 600;
+
 /// A request with a payment that meets an offer, as far as can be told offline.
 pub(crate) struct Paid {
     gate: Gate,
@@ -32,6 +38,10 @@ pub(crate) struct Paid {
     key: PaymentKey,
     now: u64,
     valid_before: u64,
+    /// On a route that takes names, where the payment has one.
+    named: Option<Named>,
+    /// The second until which the name is remembered.
+    remembered: u64,
     /// That the payment has ended, though not long ago. It may still be owed.
     lapsed: Option<Refusal>,
 }
@@ -43,7 +53,7 @@ impl Paid {
         if sent.resource().is_some_and(|resource| !same_resource(resource, purchase.url())) {
             return Err(Why::OtherResource);
         }
-        gate.check_echo(&sent)?;
+        gate.check_echo(&sent, purchase)?;
         let now = seconds_since_1970();
         let check = gate.shared().rules.check;
         let (checked, lapsed) = match offer.terms.check(sent.payload(), now, check) {
@@ -60,6 +70,14 @@ impl Paid {
         };
         let CheckedPayment { payer, nonce, amount, valid_before } = checked;
         let Offer { requirements, asset, metered, .. } = offer;
+        // What may cost nothing in the end must not be remembered for ages.
+        let longest = requirements.max_timeout_seconds.saturating_add(CLOCK_SKEW);
+        if *metered && valid_before > now.saturating_add(longest) {
+            return Err(Why::Malformed(format!(
+                "the payment is good for longer than maxTimeoutSeconds, {}",
+                requirements.max_timeout_seconds
+            )));
+        }
         let network = requirements.network.clone();
         let key = PaymentKey::new(network, &requirements.asset, &payer, &nonce);
         let payment = Payment {
@@ -71,15 +89,55 @@ impl Paid {
             meter: metered.then(|| Arc::new(Meter::new(amount.min(requirements.amount)))),
         };
         let request = sent.request(offer, purchase.url()).ok_or(Why::Internal)?;
-        let (gate, purchase) = (gate.clone(), purchase.clone());
-        Ok(Self { gate, purchase, sent, request, payment, key, now, valid_before, lapsed })
+        // However far off the end that the payer chose is.
+        let longest = now.saturating_add(offer.requirements.max_timeout_seconds);
+        let remembered = valid_before.min(longest).saturating_add(GRACE);
+        let (gate, purchase, named) = (gate.clone(), purchase.clone(), None);
+        Ok(Self {
+            gate,
+            purchase,
+            sent,
+            request,
+            payment,
+            key,
+            now,
+            valid_before,
+            named,
+            remembered,
+            lapsed,
+        })
+    }
+
+    /// Reads the payment's name, where the route takes names.
+    pub(super) fn name<H: RequestHead + ?Sized>(mut self, head: &H) -> Result<Self, Why> {
+        if let Some(required) = self.gate.identifier() {
+            self.named = Named::read(&self.sent, head, required)?;
+        }
+        Ok(self)
     }
 
     /// Claims the payment and has it verified.
     pub(crate) async fn admit(self: Box<Self>) -> Admission {
-        match self.claim_and_verify().await {
-            Ok(ticket) => Admission::Admit(ticket),
-            Err(why) => Admission::Reject(self.gate.answer(why, self.purchase.url())),
+        if let Some(known) = self.known() {
+            return known;
+        }
+        let why = match self.claim_and_verify().await {
+            Ok(ticket) => return Admission::Admit(ticket),
+            Err(why) => why,
+        };
+        // Another request with this payment may have been answered meanwhile.
+        let used = matches!(why, Why::Taken(ClaimState::Used));
+        let known = if used { self.known() } else { None };
+        known.unwrap_or_else(|| Admission::Reject(self.gate.answer(why, &self.purchase)))
+    }
+
+    /// What a name has settled already.
+    fn known(&self) -> Option<Admission> {
+        let named = self.named.as_ref()?;
+        match self.gate.shared().identifiers.find(&self.key, named, self.now) {
+            Known::Nothing => None,
+            Known::Answered(answer) => Some(Admission::Again(answer)),
+            Known::Other => Some(Admission::Reject(self.gate.answer(Why::Renamed, &self.purchase))),
         }
     }
 
@@ -88,6 +146,14 @@ impl Paid {
         let forgotten = self.valid_before.saturating_add(GRACE);
         let (key, purchase) = (self.key.clone(), self.purchase.clone());
         let hold = Hold::claim(Arc::clone(shared), key, purchase, forgotten, self.now).await?;
+        if let Some(named) = &self.named {
+            let identifiers = &shared.identifiers;
+            let (remembered, now) = (self.remembered, self.now);
+            if let Err(why) = identifiers.reserve(&self.key, named, remembered, now) {
+                hold.give_back().await;
+                return Err(why);
+            }
+        }
         if let Some(receipt) = hold.paid().cloned() {
             return Ok(self.ticket(hold, Some(receipt), None));
         }
@@ -131,7 +197,8 @@ impl Paid {
         let payment = Payment { receipt, ..self.payment.clone() };
         let (gate, purchase) = (self.gate.clone(), self.purchase.clone());
         let header = self.sent.response_header();
-        Box::new(Ticket::new(gate, payment, hold, settlement, purchase, header))
+        let named = self.named.is_some();
+        Box::new(Ticket::new(gate, payment, hold, settlement, purchase, header, named))
     }
 }
 

@@ -8,6 +8,8 @@
 //! | the payer's fault: expired, too little, no balance | 402 | yes | unused |
 //! | the payer has not allowed Permit2 to move the token | 412 | yes | unused |
 //! | the payer's software's fault | 400 | no | unused |
+//! | a payment that must have a name and has none, or one that is no name | 400 | no | unused |
+//! | a name that another payment or request has | 409 | no | as before |
 //! | used before | 409 | no | used |
 //! | in use right now | 409 | no | in use |
 //! | our own configuration | 500 | no | unused |
@@ -43,11 +45,23 @@ pub(crate) enum Why {
     OtherResource,
     Refused(ErrorReason),
     Taken(ClaimState),
+    /// The payment has no name, and must.
+    Unnamed,
+    /// The payment's name is none.
+    Misnamed,
+    /// The name is another's.
+    Renamed,
     StoreFailed,
     FacilitatorFailed,
     Internal,
-    SettlementFailed { reason: ErrorReason, response: Box<SettleResponse>, header: &'static str },
-    SettlementPending { transaction: String },
+    SettlementFailed {
+        reason: ErrorReason,
+        response: Box<SettleResponse>,
+        header: &'static str,
+    },
+    SettlementPending {
+        transaction: String,
+    },
     SettlementUnknown,
 }
 
@@ -78,6 +92,21 @@ impl Why {
             }
             Self::Refused(reason) => refused(&reason, challenge, url)?,
             Self::Taken(state) => taken(&state),
+            Self::Unnamed => Reply::error(
+                400,
+                "payment_identifier_required",
+                "Name the payment: put an id into the extension payment-identifier.",
+            ),
+            Self::Misnamed => Reply::error(
+                400,
+                "invalid_payment_identifier",
+                "A payment's id has 16 to 128 letters, digits, `_` and `-`.",
+            ),
+            Self::Renamed => Reply::error(
+                409,
+                "payment_identifier_conflict",
+                "The id came with another payment or for another request, or the payment with another id.",
+            ),
             Self::StoreFailed => Reply::error(
                 503,
                 "payments_unavailable",

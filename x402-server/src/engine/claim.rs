@@ -91,6 +91,11 @@ impl Hold {
             return None;
         }
         let (shared, key, paid) = (Arc::clone(&self.shared), self.key.clone(), self.paid.take());
+        // Before the claim is another's.
+        match paid {
+            None => shared.identifiers.forget(&key),
+            Some(_) => shared.identifiers.rest(&key),
+        }
         Some(SeenThrough::new(async move {
             let given = match paid {
                 None => shared.claims.release(&key).await,

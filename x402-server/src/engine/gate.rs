@@ -13,6 +13,7 @@ use super::purchase::Purchase;
 use super::reply::Reply;
 use super::sent::{Sent, Speaks, Unreadable};
 use super::shared::{Offer, Shared};
+use super::stored::StoredAnswer;
 use super::ticket::Ticket;
 use crate::foreign::excerpt;
 
@@ -28,9 +29,45 @@ struct Inner {
     shared: Arc<Shared>,
     offers: Vec<Offer>,
     flow: PaymentFlow,
+    /// Whether payments may have a name, and whether they must.
+    identifier: Option<bool>,
+    told: Told,
+    /// What is told to requests with these methods instead.
+    told_by_method: Vec<(&'static str, Told)>,
+}
+
+/// A route that is sold.
+pub(crate) struct Route {
+    pub(crate) resource: ResourceInfo,
+    pub(crate) offers: Vec<Offer>,
+    pub(crate) flow: PaymentFlow,
+    /// Whether payments may have a name, and whether they must.
+    pub(crate) identifier: Option<bool>,
     /// What is declared to payers besides the terms, by extension.
+    pub(crate) extensions: BTreeMap<String, RawObject>,
+    /// The extension of this key that is declared besides to requests with these methods.
+    pub(crate) by_method: (&'static str, Vec<(&'static str, RawObject)>),
+}
+
+/// What is told to payers.
+struct Told {
+    /// By extension.
     extensions: RawObject,
     challenge: Challenge,
+}
+
+impl Told {
+    fn new(
+        shared: &Shared,
+        route: &Route,
+        extensions: &BTreeMap<String, RawObject>,
+    ) -> Result<Self, JsonError> {
+        let declared = RawObject::new(extensions)?;
+        let told = (!extensions.is_empty()).then(|| declared.clone());
+        let (resource, accept_v1) = (route.resource.clone(), shared.rules.accept_v1);
+        let challenge = Challenge::new(resource, &route.offers, told, accept_v1)?;
+        Ok(Self { extensions: declared, challenge })
+    }
 }
 
 /// What is to be done with a request.
@@ -42,7 +79,9 @@ pub enum Admission {
     Free,
     /// Answer this in the handler's stead.
     Reject(Reply),
-    /// Serve it, then call [`Ticket::finish`].
+    /// Answer this: the same named payment was answered so before.
+    Again(Arc<StoredAnswer>),
+    /// Serve it, then call [`Ticket::finish`] or [`Ticket::finish_with`].
     Admit(Box<Ticket>),
 }
 
@@ -52,17 +91,17 @@ pub(crate) enum FirstLook {
 }
 
 impl Gate {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        resource: ResourceInfo,
-        offers: Vec<Offer>,
-        flow: PaymentFlow,
-        extensions: &BTreeMap<String, RawObject>,
-    ) -> Result<Self, JsonError> {
-        let declared = RawObject::new(extensions)?;
-        let told = (!extensions.is_empty()).then(|| declared.clone());
-        let challenge = Challenge::new(resource, &offers, told, shared.rules.accept_v1)?;
-        let inner = Inner { shared, offers, flow, extensions: declared, challenge };
+    pub(crate) fn new(shared: Arc<Shared>, route: Route) -> Result<Self, JsonError> {
+        let told = Told::new(&shared, &route, &route.extensions)?;
+        let (key, by_method) = &route.by_method;
+        let mut told_by_method = Vec::new();
+        for (method, declaration) in by_method {
+            let mut extensions = route.extensions.clone();
+            extensions.insert((*key).to_owned(), declaration.clone());
+            told_by_method.push((*method, Told::new(&shared, &route, &extensions)?));
+        }
+        let Route { offers, flow, identifier, .. } = route;
+        let inner = Inner { shared, offers, flow, identifier, told, told_by_method };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -109,17 +148,28 @@ impl Gate {
             }
         };
         let purchase = Purchase::new(&rules.public_url, head);
-        match sent {
-            Err(why) => FirstLook::Done(Admission::Reject(self.answer(why, purchase.url()))),
-            Ok(sent) => match Paid::check(self, sent, &purchase) {
-                Ok(paid) => FirstLook::Paid(Box::new(paid)),
-                Err(why) => FirstLook::Done(Admission::Reject(self.answer(why, purchase.url()))),
-            },
+        let checked = sent
+            .and_then(|sent| Paid::check(self, sent, &purchase))
+            .and_then(|paid| paid.name(head));
+        match checked {
+            Ok(paid) => FirstLook::Paid(Box::new(paid)),
+            Err(why) => FirstLook::Done(Admission::Reject(self.answer(why, &purchase))),
         }
     }
 
-    pub(crate) fn answer(&self, why: Why, url: &str) -> Reply {
-        why.reply(&self.inner.challenge, url)
+    pub(super) fn answer(&self, why: Why, purchase: &Purchase) -> Reply {
+        why.reply(&self.told(purchase).challenge, purchase.url())
+    }
+
+    fn told(&self, purchase: &Purchase) -> &Told {
+        let mut by_method = self.inner.told_by_method.iter();
+        let own = by_method.find(|(method, _)| *method == purchase.method());
+        own.map_or(&self.inner.told, |(_, told)| told)
+    }
+
+    /// Whether payments may have a name, and whether they must.
+    pub(super) fn identifier(&self) -> Option<bool> {
+        self.inner.identifier
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -131,9 +181,9 @@ impl Gate {
     }
 
     /// Whether a payer left standing what was declared to it.
-    pub(super) fn check_echo(&self, sent: &Sent) -> Result<(), Why> {
+    pub(super) fn check_echo(&self, sent: &Sent, purchase: &Purchase) -> Result<(), Why> {
         let Some(echoed) = sent.extensions() else { return Ok(()) };
-        check_echo(&self.inner.extensions, Some(echoed)).map_err(|mismatch| {
+        check_echo(&self.told(purchase).extensions, Some(echoed)).map_err(|mismatch| {
             tracing::debug!(key = excerpt(&mismatch.key, 64), "an extension is not echoed");
             Why::Refused(mismatch.reason())
         })

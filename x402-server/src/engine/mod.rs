@@ -10,6 +10,9 @@
 //! | `challenge` | the 402, encoded once |
 //! | `claim` | the hold on a payment, given up when dropped |
 //! | `purchase` | what is bought: method and address |
+//! | `naming` | the name that a payer gave its payment |
+//! | `identifiers` | named payments, and the answers that are kept for them |
+//! | `stored` | an answer that is kept |
 //! | `payment` | what the handler is told, and may say of what it charges |
 //! | `meter` | what is charged on a payment by `upto` |
 //! | `ticket` | what the handler runs under, and its end |
@@ -24,7 +27,9 @@ mod challenge;
 mod claim;
 mod gate;
 mod head;
+mod identifiers;
 mod meter;
+mod naming;
 mod payment;
 mod purchase;
 mod reply;
@@ -32,6 +37,7 @@ mod seen_through;
 mod sent;
 mod settlement;
 mod shared;
+mod stored;
 mod ticket;
 
 #[cfg(feature = "tower")]
@@ -40,6 +46,8 @@ pub(crate) use {admission::Paid, gate::FirstLook};
 #[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;
 
+pub(crate) use gate::Route;
+pub(crate) use identifiers::{AnswerLimits, Identifiers};
 pub(crate) use shared::{Offer, Rules, Shared};
 
 pub use gate::{Admission, Gate};
@@ -47,4 +55,5 @@ pub use head::RequestHead;
 pub use meter::ChargeError;
 pub use payment::Payment;
 pub use reply::Reply;
+pub use stored::StoredAnswer;
 pub use ticket::Ticket;

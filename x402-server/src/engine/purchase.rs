@@ -31,6 +31,10 @@ impl Purchase {
         &self.text
     }
 
+    pub(super) fn method(&self) -> &str {
+        self.text.get(..self.url.saturating_sub(1)).unwrap_or_default()
+    }
+
     pub(super) fn url(&self) -> &str {
         self.text.get(self.url..).unwrap_or_default()
     }

@@ -32,6 +32,13 @@ impl Reply {
         Self::json(status, json!({ "error": code, "message": message }).to_string())
     }
 
+    /// The handler's answer broke off before it could be kept.
+    #[cfg(feature = "tower")]
+    pub(crate) fn broken() -> Self {
+        let message = "The answer broke off. The same payment can be sent again.";
+        Self::error(500, "answer_broken", message)
+    }
+
     pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));
         self

@@ -184,6 +184,7 @@ async fn see_to(
 
 /// Holds the claim and goes on asking, in the background.
 async fn reconcile(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settlement>) {
+    shared.identifiers.rest(&key);
     if let Err(error) = shared.claims.advance(&key, ClaimState::Unresolved).await {
         tracing::error!(%error, payment = %key, "an unresolved claim was not written down");
     }
@@ -286,14 +287,17 @@ fn judge(mut response: SettleResponse, settlement: &Settlement) -> Call {
     }
     let sent = !response.transaction.is_empty();
     let in_doubt = match &response.error_reason {
-        // Says that something went wrong, not that nothing was sent.
-        Some(ErrorReason::UnexpectedSettleError) => true,
+        // Says that something went wrong, not that nothing was sent; or that a transaction
+        // succeeded, though not as it should have.
+        Some(
+            ErrorReason::UnexpectedSettleError | ErrorReason::InvalidExactEvmTransferEventMismatch,
+        ) => true,
         // Nothing that we know to be an end.
         Some(ErrorReason::Other(_)) | None => sent,
         Some(reason) => match reason.fault() {
             Fault::Unsettled => true,
             // It was good a moment ago and we hold the claim: who used it may have been ourselves.
-            Fault::Replay => settlement.verified,
+            Fault::Replay => settlement.verified || sent,
             _ => false,
         },
     };
@@ -329,6 +333,7 @@ async fn write(shared: &Shared, key: &PaymentKey, status: Status, transaction: O
 
 /// Nothing was settled: the payment can be used again.
 async fn free(shared: &Shared, key: &PaymentKey) {
+    shared.identifiers.forget(key);
     if let Err(error) = shared.claims.release(key).await {
         tracing::warn!(%error, payment = %key, "a claim could not be given back");
     }

@@ -8,11 +8,15 @@ use x402_types::facilitator::Facilitator;
 use x402_types::scheme::{Check, Terms};
 use x402_types::{Asset, PaymentRequirements, Verbatim};
 
+use super::identifiers::Identifiers;
+
 /// What all routes of a paywall have in common.
 pub(crate) struct Shared {
     pub(crate) facilitator: Arc<dyn Facilitator>,
     pub(crate) claims: Arc<dyn DynClaims>,
     pub(crate) payments: Arc<dyn DynPayments>,
+    /// Payments that their payers gave a name.
+    pub(crate) identifiers: Identifiers,
     /// Settlements under way.
     pub(crate) settlements: TaskTracker,
     pub(crate) rules: Rules,

@@ -10,6 +10,7 @@ use super::purchase::Purchase;
 use super::reply::Reply;
 use super::seen_through::{Panicked, SeenThrough};
 use super::settlement::{self, Outcome, Settlement};
+use super::stored::StoredAnswer;
 
 /// The right to serve a request, and the duty to say how that went.
 ///
@@ -26,6 +27,8 @@ pub struct Ticket {
     settlement: Option<Box<Settlement>>,
     purchase: Purchase,
     response_header: &'static str,
+    /// Whether the payer gave the payment a name.
+    named: bool,
 }
 
 impl Ticket {
@@ -36,8 +39,9 @@ impl Ticket {
         settlement: Option<Box<Settlement>>,
         purchase: Purchase,
         response_header: &'static str,
+        named: bool,
     ) -> Self {
-        Self { gate, payment, hold, settlement, purchase, response_header }
+        Self { gate, payment, hold, settlement, purchase, response_header, named }
     }
 
     /// The payment that the request is served on.
@@ -63,7 +67,42 @@ impl Ticket {
         self,
         status: u16,
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
-        let Self { gate, payment, hold, settlement, purchase, response_header } = self;
+        self.end(status, None)
+    }
+
+    /// The bytes that the answer may have, headers and body, to be [kept](Self::finish_with) for
+    /// when the payment is sent again; `None` where the payment has no name, and nothing is kept.
+    pub fn keeps(&self) -> Option<usize> {
+        self.named.then(|| self.gate.shared().identifiers.answer_limit())
+    }
+
+    /// [`finish`](Self::finish), and where the payment is settled, by now or before, keeps the
+    /// answer with its receipt: whoever sends the same [named](crate::Price::payment_identifier)
+    /// payment again is given it by [`Admission::Again`](crate::Admission::Again).
+    ///
+    /// Answers to payments without a name are not kept, nor those above [`keeps`](Self::keeps).
+    ///
+    /// # Errors
+    /// The answer to give in the handler's stead.
+    ///
+    /// # Cancel safety
+    /// As [`finish`](Self::finish); but an answer that was not waited for is kept, and given when
+    /// the payer asks again.
+    pub fn finish_with(
+        self,
+        answer: StoredAnswer,
+    ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
+        let status = answer.status;
+        let kept = self.named.then_some(answer);
+        self.end(status, kept)
+    }
+
+    fn end(
+        self,
+        status: u16,
+        answer: Option<StoredAnswer>,
+    ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
+        let Self { gate, payment, hold, settlement, purchase, response_header, named } = self;
         let served = status == 101 || (200..300).contains(&status);
         let amount = payment.close();
         let step = match settlement {
@@ -79,39 +118,92 @@ impl Ticket {
             Some(_) => Step::LetGo(hold),
             None => Step::SettledBefore(hold, payment.receipt),
         };
+        let (unknown, settlements) = (gate.clone(), gate.shared().settlements.clone());
+        let keeps = answer.is_some();
+        let bought = purchase.clone();
+        let end = End { gate, purchase, response_header, served, named, answer, step };
+        // What is kept for the payer must be kept though the payer has gone.
+        let end = if keeps {
+            Way::SeenThrough(SeenThrough::new(settlements.track_future(end.come())))
+        } else {
+            Way::Here(Box::new(end))
+        };
         async move {
-            let (receipt, hold) = match step {
-                Step::Settle(outcome) => match outcome.await {
-                    Ok(Outcome::Settled(receipt, hold)) => (receipt, hold),
-                    Ok(Outcome::Not(why)) => return Err(gate.answer(why, purchase.url())),
-                    Err(Panicked) => {
-                        return Err(gate.answer(Why::SettlementUnknown, purchase.url()));
-                    }
-                },
-                Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
-                Step::GiveUp(hold) => {
-                    hold.give_back().await;
-                    return Err(gate.answer(Why::Internal, purchase.url()));
-                }
-                Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
-                    hold.give_back().await;
-                    return Ok(Vec::new());
-                }
-            };
-            let header = match receipt_header(&receipt) {
-                Ok(header) => vec![(response_header, header)],
-                Err(error) => {
-                    tracing::error!(%error, "the receipt does not serialize");
-                    Vec::new()
-                }
-            };
-            if served {
-                hold.use_up().await;
-            } else {
-                hold.give_back().await;
+            match end {
+                Way::Here(end) => end.come().await,
+                Way::SeenThrough(end) => end.await.unwrap_or_else(|Panicked| {
+                    Err(unknown.answer(Why::SettlementUnknown, &bought))
+                }),
             }
-            Ok(header)
         }
+    }
+}
+
+/// Where the end of a ticket is brought about.
+enum Way {
+    Here(Box<End>),
+    SeenThrough(SeenThrough<Result<Vec<(&'static str, String)>, Reply>>),
+}
+
+/// The end of a ticket, once the handler has answered.
+struct End {
+    gate: Gate,
+    purchase: Purchase,
+    response_header: &'static str,
+    served: bool,
+    named: bool,
+    answer: Option<StoredAnswer>,
+    step: Step,
+}
+
+impl End {
+    async fn come(self) -> Result<Vec<(&'static str, String)>, Reply> {
+        let Self { gate, purchase, response_header, served, named, answer, step } = self;
+        let (receipt, hold) = match step {
+            Step::Settle(outcome) => match outcome.await {
+                Ok(Outcome::Settled(receipt, hold)) => (receipt, hold),
+                Ok(Outcome::Not(why)) => return Err(gate.answer(why, &purchase)),
+                Err(Panicked) => {
+                    return Err(gate.answer(Why::SettlementUnknown, &purchase));
+                }
+            },
+            Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
+            Step::GiveUp(hold) => {
+                hold.give_back().await;
+                return Err(gate.answer(Why::Internal, &purchase));
+            }
+            Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
+                hold.give_back().await;
+                return Ok(Vec::new());
+            }
+        };
+        let headers = match receipt_header(&receipt) {
+            Ok(header) => vec![(response_header, header)],
+            Err(error) => {
+                tracing::error!(%error, "the receipt does not serialize");
+                Vec::new()
+            }
+        };
+        if !served {
+            hold.give_back().await;
+            return Ok(headers);
+        }
+        if named {
+            let identifiers = &gate.shared().identifiers;
+            match answer {
+                Some(mut answer) => {
+                    for (name, value) in &headers {
+                        answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+                        answer.headers.push(((*name).to_owned(), value.clone().into_bytes()));
+                    }
+                    // Before the claim tells that the payment is used.
+                    identifiers.keep(hold.key(), answer);
+                }
+                None => identifiers.rest(hold.key()),
+            }
+        }
+        hold.use_up().await;
+        Ok(headers)
     }
 }
 

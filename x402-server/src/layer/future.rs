@@ -9,9 +9,10 @@ use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::kept::{Read, again, read};
 use super::service::{Body, response};
-use crate::Admission;
 use crate::engine::{Paid, VARY_ON};
+use crate::{Admission, Reply};
 
 pin_project! {
     /// The answer of a [`GateService`](super::GateService).
@@ -84,29 +85,65 @@ where
     S::Future: Send + 'static,
     S::Error: Send,
     B: Send + 'static,
-    R: Send + 'static,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
 {
     Box::pin(async move {
         let ticket = match payment.admit().await {
             Admission::Admit(ticket) => ticket,
             Admission::Reject(reply) => return Ok(response(reply)),
-            Admission::Free => return Ok(service.call(request).await?.map(Either::Right)),
+            Admission::Again(stored) => {
+                let mut answer = again(&stored);
+                keep_from_caches(answer.headers_mut());
+                return Ok(answer);
+            }
+            Admission::Free => return Ok(service.call(request).await?.map(untouched)),
         };
         request.extensions_mut().insert(ticket.payment().clone());
-        let mut answer = service.call(request).await?;
-        match ticket.finish(answer.status().as_u16()).await {
-            Ok(receipt) => {
-                keep_from_caches(answer.headers_mut());
-                for (name, value) in receipt {
-                    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-                        answer.headers_mut().insert(HeaderName::from_static(name), value);
-                    }
+        let answer = service.call(request).await?;
+        let success = answer.status().is_success();
+        let answer = match ticket.keeps().filter(|_| success) {
+            None => answer.map(untouched),
+            Some(limit) => match read(answer, limit).await {
+                Read::TooMuch(answer) => answer.map(|body| Either::Right(Either::Right(body))),
+                Read::Whole(head, stored) => {
+                    let answer = Response::from_parts(head, whole(stored.body.clone()));
+                    return Ok(finished(answer, ticket.finish_with(stored).await));
                 }
-                Ok(answer.map(Either::Right))
-            }
-            Err(reply) => Ok(response(reply)),
-        }
+                Read::Broken => {
+                    let answer = response(Reply::broken());
+                    return Ok(finished(answer, ticket.finish(500).await));
+                }
+            },
+        };
+        let status = answer.status().as_u16();
+        Ok(finished(answer, ticket.finish(status).await))
     })
+}
+
+fn untouched<R>(body: R) -> Body<R> {
+    Either::Right(Either::Left(body))
+}
+
+fn whole<R>(body: Bytes) -> Body<R> {
+    Either::Left(Full::new(body))
+}
+
+/// The handler's answer with the receipt, or what is answered in its stead.
+fn finished<R>(
+    mut answer: Response<Body<R>>,
+    end: Result<Vec<(&'static str, String)>, Reply>,
+) -> Response<Body<R>> {
+    let receipt = match end {
+        Ok(receipt) => receipt,
+        Err(reply) => return response(reply),
+    };
+    keep_from_caches(answer.headers_mut());
+    for (name, value) in receipt {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+            answer.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    answer
 }
 
 /// The answer to what costs nothing, which is a question about the resource and not for it: a

@@ -1,7 +1,8 @@
 //! The paywall as a [tower](https://docs.rs/tower) layer, for every framework that stands on it.
 //!
 //! The layer goes on the route that costs something, so there is no list of paths to be matched and
-//! none to be slipped past. The handler's answer is held back, unread, until the payment is settled.
+//! none to be slipped past. The handler's answer is held back, unread, until the payment is settled;
+//! only the answer to a [named](crate::Price::payment_identifier) payment is read and kept before.
 //! `OPTIONS` is free: it reaches the handler, and its answer leaves without a body.
 //!
 //! ```
@@ -18,9 +19,11 @@
 
 mod future;
 mod head;
+mod kept;
 mod service;
 
 pub use future::ResponseFuture;
+pub use kept::Begun;
 pub use service::{Body, GateService};
 
 use http::{Extensions, Uri};

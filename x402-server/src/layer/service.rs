@@ -9,6 +9,7 @@ use tower_service::Service;
 use super::RequestedUri;
 use super::future::{ResponseFuture, paid};
 use super::head::Head;
+use super::kept::Begun;
 use crate::engine::FirstLook;
 use crate::{Admission, Gate, Reply};
 
@@ -20,8 +21,9 @@ pub struct GateService<S> {
     requested_uri: RequestedUri,
 }
 
-/// The body of an answer: the service's own, or the paywall's.
-pub type Body<B> = Either<Full<Bytes>, B>;
+/// The body of an answer: the paywall's or one that is kept, or the service's own, untouched or
+/// read in part.
+pub type Body<B> = Either<Full<Bytes>, Either<B, Begun<B>>>;
 
 impl<S> GateService<S> {
     pub(super) fn new(inner: S, gate: Gate, requested_uri: RequestedUri) -> Self {
@@ -35,7 +37,7 @@ where
     S::Future: Send + 'static,
     S::Error: Send,
     B: Send + 'static,
-    R: Send + 'static,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
 {
     type Response = Response<Body<R>>;
     type Error = S::Error;

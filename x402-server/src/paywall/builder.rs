@@ -13,7 +13,7 @@ use x402_types::{Amount, Asset, Network, NetworkError, PaymentFlow, header};
 
 use super::supported::Supported;
 use super::{Accepted, ConfigError, Inner, Mistake, Paywall};
-use crate::engine::{Rules, Shared};
+use crate::engine::{AnswerLimits, Identifiers, Rules, Shared};
 
 /// Settings of a paywall. Nothing is checked before [`build`](Self::build), which then tells every
 /// mistake at once.
@@ -35,6 +35,7 @@ pub struct PaywallBuilder<P = Paywall> {
     header_limit: usize,
     verify_timeout: Duration,
     settle_timeout: Duration,
+    answers: AnswerLimits,
     paywall: PhantomData<fn() -> P>,
 }
 
@@ -60,6 +61,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             header_limit: header::PAYMENT_LIMIT,
             verify_timeout: Duration::from_secs(15),
             settle_timeout: Duration::from_secs(90),
+            answers: AnswerLimits { each: 1 << 20, all: 256 << 20 },
             paywall: PhantomData,
         }
     }
@@ -169,6 +171,15 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         self
     }
 
+    /// Bytes that an answer to a [named](crate::Price::payment_identifier) payment may have to be
+    /// kept (1 MiB unless said otherwise), and that all that is kept for named payments may have
+    /// (256 MiB). Room for the largest answer is set aside while a payment is served. Where there is
+    /// none, named payments are refused, uncharged; nothing is forgotten before its time.
+    pub fn stored_answers(mut self, each: usize, all: usize) -> Self {
+        self.answers = AnswerLimits { each, all };
+        self
+    }
+
     /// The paywall. Asks the facilitator what it supports, waiting for at most three seconds: a
     /// facilitator that is out of reach is asked again in the background, one that answers and can
     /// settle nothing on one of the networks is a mistake. Whether it settles a price's scheme is
@@ -213,6 +224,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             facilitator,
             claims: self.claims,
             payments: self.payments,
+            identifiers: Identifiers::new(self.answers),
             settlements: TaskTracker::new(),
             rules,
         };

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use x402_types::extensions::bazaar::BazaarError;
 use x402_types::scheme::Refusal;
 use x402_types::{JsonError, MoneyError, Network, NetworkError, SupportedResponse};
 
@@ -95,6 +96,9 @@ pub enum Mistake {
     /// A price in a token that the paywall does not take.
     #[error("the price {0} names a token that none of the networks has")]
     NoSuchToken(String),
+    /// What a price takes and gives cannot be listed.
+    #[error("this cannot be listed: {0}")]
+    Listing(#[source] BazaarError),
     /// Something does not serialize.
     #[error("the terms do not serialize: {0}")]
     Encoding(#[source] JsonError),

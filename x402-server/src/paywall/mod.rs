@@ -1,6 +1,7 @@
 //! A seller's settings, and from them the gates of its routes.
 
 mod builder;
+mod listing;
 mod mistake;
 mod price;
 mod supported;
@@ -14,6 +15,7 @@ use x402_types::{Money, PaymentFlow, SupportedResponse};
 use crate::engine::{Rules, Shared};
 
 pub use builder::{IntoNetwork, PaywallBuilder};
+pub use listing::Listing;
 pub use mistake::{ConfigError, Mistake};
 pub use price::Price;
 

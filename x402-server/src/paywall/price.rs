@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use x402_evm::{EXACT, UPTO, exact_offer, upto_offer};
-use x402_types::extensions::{Declared, eip2612_gas_sponsoring};
+use x402_types::extensions::{Declared, bazaar, eip2612_gas_sponsoring, payment_identifier};
 use x402_types::{
     Amount, Asset, JsonError, Money, MoneyError, Network, PaymentFlow, PaymentRequirements,
     RawObject, ResourceInfo, SupportedResponse, TransferMethod, Verbatim,
 };
 
-use super::{Accepted, ConfigError, Mistake, Paywall};
-use crate::engine::{Gate, Offer};
+use super::{Accepted, ConfigError, Listing, Mistake, Paywall};
+use crate::engine::{Gate, Offer, Route};
 
 /// A price, and what it is for. Becomes a [`Gate`].
 #[derive(Clone)]
@@ -24,6 +24,9 @@ pub struct Price {
     max_timeout_seconds: u64,
     scheme: Scheme,
     extensions: BTreeMap<String, RawObject>,
+    /// Whether payments may have a name, and whether they must.
+    identifier: Option<bool>,
+    listing: Option<Box<Listing>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,8 @@ impl Price {
             max_timeout_seconds,
             scheme: Scheme::Exact,
             extensions: BTreeMap::new(),
+            identifier: None,
+            listing: None,
         })
     }
 
@@ -107,7 +112,42 @@ impl Price {
     /// the time of [`gate`](Self::gate), that it understands it, and a token moves by Permit2 that
     /// takes such permits.
     pub fn extension(mut self, key: impl Into<String>, declaration: RawObject) -> Self {
-        self.extensions.insert(key.into(), declaration);
+        let key = key.into();
+        match key.as_str() {
+            payment_identifier::KEY => self.identifier = None,
+            bazaar::KEY => self.listing = None,
+            _ => {}
+        }
+        self.extensions.insert(key, declaration);
+        self
+    }
+
+    /// Lets payers name their payments: the extension `payment-identifier`. A payment that is sent
+    /// again under its name, for the same request, is given the same answer with the same receipt,
+    /// without running the handler or settling again. The name with another payment or another
+    /// request is answered 409, a name that is none 400, and where names are `required` a payment
+    /// without one too; clients of version 1, which know no names, are then not sold to.
+    ///
+    /// The answer is read to its end before it is settled, and kept in memory until the payment
+    /// could not be settled any more, and five minutes longer. Only what is settled and answered
+    /// with 200 to 299 is kept. Answers above
+    /// [`stored_answers`](crate::PaywallBuilder::stored_answers), and those with trailers, are passed
+    /// on unkept, and the payment sent again is then answered 409. The request's body is not
+    /// compared: the payment stands for it.
+    ///
+    /// Once settled a payment can be read on its chain; the name is the one secret that the answer
+    /// is given for. Payers must choose it at random.
+    pub fn payment_identifier(mut self, required: bool) -> Self {
+        self.extensions.remove(payment_identifier::KEY);
+        self.identifier = Some(required);
+        self
+    }
+
+    /// Tells catalogues what this takes and gives: the extension `bazaar`. It is declared with the
+    /// method of the request, to methods that the listing describes.
+    pub fn bazaar(mut self, listing: Listing) -> Self {
+        self.extensions.remove(bazaar::KEY);
+        self.listing = Some(Box::new(listing));
         self
     }
 
@@ -141,12 +181,20 @@ impl Price {
                 }
             }
         }
-        if !mistakes.is_empty() {
+        let listed = self.listing.as_ref().map_or(Ok(Vec::new()), |it| it.by_method());
+        let listed = listed.map_err(|error| mistakes.push(Mistake::Listing(error)));
+        let (true, Ok(listed)) = (mistakes.is_empty(), listed) else {
             return Err(ConfigError { mistakes });
-        }
+        };
         let shared = Arc::clone(&self.paywall.inner.shared);
         self.extensions(&offers, supported.as_deref())
-            .and_then(|it| Gate::new(shared, self.resource.clone(), offers, self.flow, &it))
+            .and_then(|extensions| {
+                let (resource, flow, identifier) =
+                    (self.resource.clone(), self.flow, self.identifier);
+                let by_method = (bazaar::KEY, listed);
+                let route = Route { resource, offers, flow, identifier, extensions, by_method };
+                Gate::new(shared, route)
+            })
             .map_err(|error| ConfigError::one(Mistake::Encoding(error)))
     }
 
@@ -187,7 +235,9 @@ impl Price {
         let terms = scheme.prepare(&requirements).map_err(Mistake::Offer)?;
         let requirements = Verbatim::new(requirements).map_err(Mistake::Encoding)?;
         let metered = self.scheme == Scheme::Upto;
-        let in_v1 = !metered && asset.transfer_method == TransferMethod::Eip3009;
+        let in_v1 = !metered
+            && asset.transfer_method == TransferMethod::Eip3009
+            && self.identifier != Some(true);
         Ok(Offer { requirements, terms, asset, metered, in_v1 })
     }
 
@@ -206,6 +256,10 @@ impl Price {
         if understood && offers.iter().any(of_use) && !extensions.contains_key(key) {
             let declared = Declared::new(eip2612_gas_sponsoring::Info::default())?;
             extensions.insert(key.to_owned(), RawObject::new(&declared)?);
+        }
+        if let Some(required) = self.identifier {
+            let declared = Declared::new(payment_identifier::Info { required, id: None })?;
+            extensions.insert(payment_identifier::KEY.to_owned(), RawObject::new(&declared)?);
         }
         Ok(extensions)
     }
