@@ -40,16 +40,21 @@ async fn run(mut tool: Command) -> Result<(Option<i32>, String), Error> {
     Ok((output.status.code(), String::from_utf8(output.stdout)?))
 }
 
+/// The checks of the one address that a tool was given.
+fn checks(said: &Value) -> Result<&Vec<Value>, Error> {
+    Ok(said.pointer("/results/0/checks").and_then(Value::as_array).ok_or("no checks")?)
+}
+
 async fn has_no_finding(what: &str, url: &str) -> Result<(), Error> {
     let mut x402conf = Command::new(tool("x402-conformance", "x402conf"));
     x402conf.args([what, url, "--fail-on-error"]);
     let (code, said) = run(x402conf).await?;
     assert_eq!(code, Some(0), "{said}");
     let said: Value = serde_json::from_str(&said)?;
-    let checks = said["results"][0]["checks"].as_array().ok_or("no checks")?;
+    let checks = checks(&said)?;
     assert!(checks.len() >= 4, "{said}");
     for check in checks {
-        assert_eq!(check["pass"], Value::Bool(true), "{check}");
+        assert_eq!(check.get("pass"), Some(&Value::Bool(true)), "{check}");
     }
     Ok(())
 }
@@ -78,14 +83,14 @@ async fn x402_validate_finds_nothing_that_is_of_the_protocol() -> Result<(), Err
     run(validate).await?;
     let said: Value = serde_json::from_slice(&std::fs::read(&results)?)?;
     std::fs::remove_dir_all(&folder)?;
-    let checks = said["results"][0]["checks"].as_array().ok_or("no checks")?;
-    let (opinions, others): (Vec<_>, Vec<_>) = checks
-        .iter()
-        .partition(|check| OPINIONS.iter().any(|opinion| check["check_name"] == *opinion));
+    let checks = checks(&said)?;
+    let (opinions, others): (Vec<_>, Vec<_>) = checks.iter().partition(|check| {
+        OPINIONS.iter().any(|opinion| check.get("check_name").is_some_and(|name| name == opinion))
+    });
     assert_eq!(opinions.len(), OPINIONS.len(), "{said}");
     assert!(others.len() >= 4, "{said}");
     for check in others {
-        assert_eq!(check["status"], "PASS", "{check}");
+        assert!(check.get("status").is_some_and(|status| status == "PASS"), "{check}");
     }
     Ok(())
 }
