@@ -35,7 +35,7 @@ impl Work {
         Ok(if is_open { Earlier::OtherAmount } else { Earlier::Nothing })
     }
 
-    pub(crate) async fn write_down(&self, status: Status) -> Result<(), Unavailable> {
+    pub(crate) async fn write_down(&self) -> Result<(), Unavailable> {
         let order = &self.order;
         let payment = &order.payment;
         let now = now_millis();
@@ -47,7 +47,7 @@ impl Work {
             purchase: order.purchase.clone(),
             created_at: now,
             updated_at: now,
-            status,
+            status: Status::Intended,
             transaction: None,
         };
         let written = self.payments.record(line).await;
@@ -57,7 +57,6 @@ impl Work {
     pub(crate) async fn complete(&self, outcome: &Outcome) {
         match outcome {
             Outcome::Settled(transaction) => self.note(Status::Settled, Some(*transaction)).await,
-            Outcome::Waived => self.note(Status::Settled, None).await,
             Outcome::Failed { refusal, transaction } => {
                 let status = Status::Failed(refusal.reason.as_str().to_owned());
                 self.note(status, *transaction).await;

@@ -111,6 +111,15 @@ impl EvmFacilitator {
         {
             return Ok(unsettled(order.refused(refusal), String::new(), network));
         }
+        if order.payment.is_waived() && !self.inner.settlements.knows(&order.payment) {
+            if let Some(refusal) = order.payment.expired.clone() {
+                return Ok(unsettled(order.refused(refusal), String::new(), network));
+            }
+            // Nothing is to be moved. Nor is it remembered: else the payer, who can ask too, could
+            // keep the seller from settling what was used.
+            let settled = SettleResponse::settled(payer.to_string(), "", network);
+            return Ok(SettleResponse { amount, ..settled });
+        }
         let claim = self.inner.settlements.claim(&order.payment, now());
         let used = |why: &str| {
             let refusal = Refusal::new(order.payment.reasons.used.clone(), why);
@@ -147,10 +156,6 @@ impl EvmFacilitator {
             Awaited::Over(Outcome::Settled(transaction)) => {
                 let payer = payer.to_string();
                 let settled = SettleResponse::settled(payer, transaction.to_string(), network);
-                Ok(SettleResponse { amount, ..settled })
-            }
-            Awaited::Over(Outcome::Waived) => {
-                let settled = SettleResponse::settled(payer.to_string(), "", network);
                 Ok(SettleResponse { amount, ..settled })
             }
             Awaited::Over(Outcome::Failed { refusal, transaction }) => {
@@ -226,7 +231,7 @@ impl EvmFacilitator {
             Progress::Preparing | Progress::Sent(_) => {
                 Some(Refusal::new(ErrorReason::DuplicateSettlement, "the payment is being settled"))
             }
-            Progress::Done(Outcome::Settled(_) | Outcome::Waived) => {
+            Progress::Done(Outcome::Settled(_)) => {
                 Some(Refusal::new(payment.reasons.used.clone(), "the payment is settled"))
             }
             Progress::Done(Outcome::Failed { refusal, .. }) => Some(refusal),

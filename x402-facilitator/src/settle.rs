@@ -15,12 +15,11 @@ use x402_types::scheme::Refusal;
 use crate::books::{Earlier, now_millis};
 use crate::facilitator::now;
 use crate::order::Order;
-use crate::payment::Proof;
 use crate::receipt::{Verdict, find_transfer, judge};
 use crate::rpc::Reverted;
 use crate::sender::{Call, Landed, Sender};
 use crate::settlements::{Outcome, Settlement, Settlements};
-use crate::verify::{Checked, signed, verify_for_gas};
+use crate::verify::{Checked, verify_for_gas};
 use crate::{RpcError, Unavailable};
 
 /// What a token may need beyond its estimate: the payee's first balance, for one.
@@ -57,7 +56,6 @@ impl Work {
         let outcome = self.settle().await.unwrap_or_else(Outcome::NotSent);
         match &outcome {
             Outcome::Settled(transaction) => tracing::info!(%transaction, "settled"),
-            Outcome::Waived => tracing::info!("nothing to be moved"),
             Outcome::Failed { refusal, transaction } => {
                 tracing::info!(%refusal, ?transaction, "failed");
             }
@@ -75,9 +73,6 @@ impl Work {
             Earlier::OtherAmount => return Ok(failed(self.other_amount())),
             Earlier::Line(line) => line,
         };
-        if self.order.payment.is_waived() && earlier.status == Status::Settled {
-            return Ok(Outcome::Waived);
-        }
         let transaction = earlier.transaction.as_ref().and_then(|hash| hash.parse().ok());
         match (&earlier.status, transaction) {
             (Status::Settled, Some(transaction)) => Ok(Outcome::Settled(transaction)),
@@ -95,9 +90,6 @@ impl Work {
         if let Some(refusal) = &payment.expired {
             return Ok(failed(refusal.clone()));
         }
-        if payment.is_waived() {
-            return self.waive().await;
-        }
         let mut checked = verify_for_gas(&self.order).await;
         if let Ok(Err(refusal)) = &checked
             && BEFOREHAND.contains(&refusal.reason)
@@ -110,24 +102,13 @@ impl Work {
             Ok(checked) => checked,
             Err(refusal) => return Ok(failed(refusal)),
         };
-        self.write_down(Status::Intended).await?;
+        self.write_down().await?;
         let outcome = match checked {
             Checked::Ready(gas) => self.send(gas, self.started).await,
             Checked::After(_) => self.prepare_and_send().await,
         };
         self.complete(&outcome).await;
         Ok(outcome)
-    }
-
-    /// Settles nothing. The books keep it, so that nobody settles something later.
-    async fn waive(&self) -> Result<Outcome, Unavailable> {
-        if let Proof::Wallet { .. } = self.order.payment.proof
-            && let Err(refusal) = signed(&self.order).await.map_err(|error| self.trouble(error))?
-        {
-            return Ok(failed(refusal));
-        }
-        self.write_down(Status::Settled).await?;
-        Ok(Outcome::Waived)
     }
 
     /// Sends the transaction, from the least busy signer that can pay for it. It may wait for its

@@ -68,8 +68,6 @@ pub(crate) enum Progress {
 pub(crate) enum Outcome {
     /// This transaction moved the money.
     Settled(B256),
-    /// Nothing was to be moved, and nothing ever will be on this authorization.
-    Waived,
     /// The money did not move; the transaction that failed, if any.
     Failed { refusal: Refusal, transaction: Option<B256> },
     /// Nothing was sent, for reasons that are not the payment's.
@@ -139,7 +137,7 @@ impl Settlements {
             };
         }
         if memory.entries.len() >= self.capacity {
-            memory.sweep(now, self.capacity);
+            memory.sweep(now);
             if memory.entries.len() >= self.capacity {
                 return Claim::Full;
             }
@@ -175,16 +173,11 @@ impl Settlements {
 impl Memory {
     /// Forgets what is over and too old to be asked for again. Once a second at the most: where
     /// all are live, looking again is no use.
-    fn sweep(&mut self, now: u64, capacity: usize) {
+    fn sweep(&mut self, now: u64) {
         if self.swept.replace(now) == Some(now) {
             return;
         }
         self.entries.retain(|_, entry| entry.settlement.lasts() && !entry.is_stale(now));
-        if self.entries.len() >= capacity {
-            // Those cost nobody anything, so that anybody could fill all room with them. The books
-            // have them too.
-            self.entries.retain(|_, entry| !entry.is_waived());
-        }
     }
 }
 
@@ -192,10 +185,6 @@ impl Entry {
     /// Whether it may be forgotten: it is over, and the payment too old to be asked for again.
     fn is_stale(&self, now: u64) -> bool {
         self.expires < now && matches!(self.settlement.progress(), Progress::Done(_))
-    }
-
-    fn is_waived(&self) -> bool {
-        matches!(self.settlement.progress(), Progress::Done(Outcome::Waived))
     }
 }
 
@@ -217,7 +206,6 @@ impl Settlement {
     fn lasts(&self) -> bool {
         match &*self.progress.borrow() {
             Progress::Preparing | Progress::Sent(_) => true,
-            Progress::Done(Outcome::Waived) => true,
             Progress::Done(outcome) => outcome.transaction().is_some(),
         }
     }
@@ -294,7 +282,7 @@ impl Outcome {
         match self {
             Self::Settled(hash) => Some(*hash),
             Self::Failed { transaction, .. } => *transaction,
-            Self::Waived | Self::NotSent(_) => None,
+            Self::NotSent(_) => None,
         }
     }
 }
@@ -329,19 +317,9 @@ mod tests {
     }
 
     #[test]
-    fn payments_of_nothing_leave_room_for_others() {
-        let settlements = Settlements::new(2);
-        for nonce in [1, 2] {
-            claim(&settlements, nonce, 0).finish(Outcome::Waived);
-        }
-        assert!(matches!(settlements.claim_as(id(1), signed(), 1_000, 0), Claim::Known(_)));
-        claim(&settlements, 3, 0);
-    }
-
-    #[test]
     fn what_was_settled_over_one_amount_is_not_settled_over_another() {
         let settlements = Settlements::new(1);
-        claim(&settlements, 1, 0).finish(Outcome::Waived);
+        claim(&settlements, 1, 0).finish(Outcome::Settled(B256::ZERO));
         let other = Signed { amount: Amount::from(1u64), ..signed() };
         assert!(matches!(settlements.claim_as(id(1), other, 1_000, 0), Claim::OtherAmount));
         let other = Signed { digest: B256::repeat_byte(1), ..signed() };
