@@ -10,6 +10,7 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 use url::Url;
 use x402_client::{Challenge, Payer, Purchase};
+use x402_evm::permit2::{EXACT_PROXY, UPTO_PROXY};
 use x402_evm::{LocalSigner, Signature, Signer, SignerError, TypedData};
 use x402_types::{Amount, Asset, Network, header};
 
@@ -64,17 +65,27 @@ fn answer(status: u16, headers: &[(&str, Vec<u8>)], body: &[u8]) -> usize {
     });
     let signed = signed.lock().unwrap();
     for data in signed.iter() {
-        let TypedData::TransferWithAuthorization { domain, message } = data else {
-            panic!("something else was signed")
+        let (token, chain_id, value, to, end) = match data {
+            TypedData::TransferWithAuthorization { domain, message } => {
+                let end = message.valid_before_seconds();
+                (domain.verifying_contract, domain.chain_id, message.value, message.to, end)
+            }
+            TypedData::PermitWitnessTransferFrom { chain_id, message } => {
+                let permitted = &message.permitted;
+                assert!([EXACT_PROXY, UPTO_PROXY].contains(&message.spender));
+                let end = message.deadline_seconds();
+                (permitted.token, *chain_id, permitted.amount, message.witness.to, end)
+            }
+            _ => panic!("something else was signed"),
         };
-        let token = domain.verifying_contract.to_string();
-        let network = Network::eip155(domain.chain_id);
+        let token = token.to_string();
+        let network = Network::eip155(chain_id);
         let decimals = Asset::find(&network, &token).map_or(18, |asset| asset.decimals);
         assert!(decimals == 6 || token == OWN, "{token} was not to be trusted");
         let most = Amount::from(10u64.pow(u32::from(decimals) - 1));
-        assert!(message.value <= most, "{} of {token}", message.value);
-        assert!(message.valid_before_seconds() <= NOW + 900);
-        assert!(!message.to.is_zero());
+        assert!(value <= most, "{value} of {token}");
+        assert!(end <= NOW + 900);
+        assert!(!to.is_zero());
     }
     assert!(signed.len() <= 1);
     signed.len()
@@ -111,6 +122,7 @@ prop_compose! {
         more in select(vec![
             json!({}), json!({}), json!({"paymentFlow": "upfront"}), json!({"paymentFlow": "escrow"}),
             json!({"assetTransferMethod": "permit2"}), json!({"decimals": 2}),
+            json!({"facilitatorAddress": "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"}),
         ]),
     ) -> Value {
         let mut extra = json!({"name": name, "version": version});
