@@ -8,6 +8,7 @@ use x402_ledger::{MemoryStore, Payments};
 use x402_types::scheme::ClientScheme;
 use x402_types::{Asset, Network, NetworkError};
 
+use crate::limit::MAX_DECIMALS;
 use crate::outstanding::Outstanding;
 use crate::payer::{Clock, Inner};
 use crate::{Limit, LimitError, Payer};
@@ -186,7 +187,8 @@ impl PayerBuilder {
         self
     }
 
-    /// Pays at most so many dollars at once: `"$0.10"`. One dollar unless told otherwise.
+    /// Pays at most so many dollars at once: `"$0.10"`. One dollar unless told otherwise. [`Limit`]
+    /// tells what this covers.
     pub fn max_per_payment(mut self, limit: &str) -> Self {
         self.limit = limit.parse();
         self
@@ -354,7 +356,6 @@ fn reader(
 
 /// Lines that the books in memory keep.
 const DEFAULT_LINES: usize = 10_000;
-const MAX_DECIMALS: u8 = 36;
 
 /// A network on which an offer would not say which of two schemes is meant.
 fn same_scheme_twice(

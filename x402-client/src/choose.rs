@@ -1,11 +1,13 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use ruint::aliases::U256;
 use serde::Deserialize;
+use x402_evm::UPTO;
 use x402_types::scheme::{ClientScheme, Refusal};
 use x402_types::{Amount, Asset, Network, PaymentFlow, PaymentRequirements, TransferMethod};
 
+use crate::limit::worth;
+use crate::terms::Terms;
 use crate::untrusted::excerpt;
 use crate::{Challenge, Limit, Offer, Payer, Purchase, Untrusted};
 
@@ -16,8 +18,7 @@ pub struct Choice<'a> {
     pub(crate) asset: &'a Asset,
     pub(crate) scheme: &'a dyn ClientScheme,
     flow: PaymentFlow,
-    /// Moves by Permit2, which its owner must have allowed before.
-    by_permit2: bool,
+    method: TransferMethod,
 }
 
 /// Why a challenge is not paid: what is wrong with each of its offers.
@@ -168,13 +169,11 @@ impl Payer {
                 .ok_or_else(|| OfferRefusal::PaymentFlow(text.clone()))?,
         };
         let method = match &extra.asset_transfer_method {
-            None => None,
-            Some(method) => Some(
-                TransferMethod::from_wire(method)
-                    .ok_or_else(|| OfferRefusal::TransferMethod(method.clone()))?,
-            ),
+            None if terms.scheme == UPTO => TransferMethod::Permit2,
+            None => TransferMethod::Eip3009,
+            Some(method) => TransferMethod::from_wire(method)
+                .ok_or_else(|| OfferRefusal::TransferMethod(method.clone()))?,
         };
-        let by_permit2 = method == Some(TransferMethod::Permit2);
         let asset = self.asset(network, &terms.asset).ok_or_else(|| OfferRefusal::Asset {
             network: network.clone(),
             asset: terms.asset.clone(),
@@ -186,8 +185,8 @@ impl Payer {
                 network: network.clone(),
             });
         }
-        for limit in [Some(&self.inner.limit), purchase.limit()].into_iter().flatten() {
-            if !limit.allows(terms.amount, asset) {
+        for limit in self.limits(purchase) {
+            if !limit.allows([(terms.amount, asset)]) {
                 return Err(OfferRefusal::OverLimit {
                     asked: asset.in_words(terms.amount),
                     limit: limit.clone(),
@@ -195,7 +194,12 @@ impl Payer {
             }
         }
         scheme.can_pay(terms).map_err(OfferRefusal::Refused)?;
-        Ok(Choice { offer, asset, scheme: scheme.as_ref(), flow, by_permit2 })
+        Ok(Choice { offer, asset, scheme: scheme.as_ref(), flow, method })
+    }
+
+    /// The limits that a purchase must keep to, all of them.
+    pub(crate) fn limits<'a>(&'a self, purchase: &'a Purchase) -> impl Iterator<Item = &'a Limit> {
+        [Some(&self.inner.limit), purchase.limit()].into_iter().flatten()
     }
 
     /// The token at this address, as the pinned table or else the payer's owner describes it.
@@ -234,17 +238,20 @@ impl<'a> Choice<'a> {
         self.asset.in_words(self.amount())
     }
 
+    /// What a payment of it is known by, to tell whether it is offered again.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms::new(self.requirements(), self.asset, self.method)
+    }
+
     fn compare(&self, other: &Self) -> Ordering {
         let risk = |choice: &Self| choice.flow != PaymentFlow::Authorization;
-        // Whole tokens of both, over one denominator: a / 10^m <=> b / 10^n.
-        let scaled = |choice: &Self, by: &Self| {
-            let power = U256::from(10u8).saturating_pow(U256::from(by.asset.decimals));
-            choice.amount().units().saturating_mul(power)
-        };
+        let price = |choice: &Self| worth(choice.amount(), choice.asset);
+        // Permit2 must have been allowed before.
+        let needs_allowance = |choice: &Self| choice.method == TransferMethod::Permit2;
         risk(self)
             .cmp(&risk(other))
-            .then_with(|| scaled(self, other).cmp(&scaled(other, self)))
-            .then_with(|| self.by_permit2.cmp(&other.by_permit2))
+            .then_with(|| price(self).cmp(&price(other)))
+            .then_with(|| needs_allowance(self).cmp(&needs_allowance(other)))
     }
 }
 

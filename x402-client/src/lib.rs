@@ -13,6 +13,7 @@ mod receipt;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod settlement;
+mod terms;
 mod untrusted;
 
 pub use builder::{ConfigError, Mistake, PayerBuilder};

@@ -1,12 +1,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ruint::aliases::U256;
 use x402_types::{Amount, Asset, Money, MoneyError};
 
 /// The most that one payment may come to, in dollars: `$0.10`.
 ///
-/// Compared in whole atomic units of the asset that is asked for, rounded down; the asset's decimals
-/// are those of its owner or of the pinned table, never the seller's.
+/// It covers one purchase, which is a method and an address: all payments for it that may yet be
+/// taken come to no more, taken together. A seller that refuses one payment after another therefore
+/// never holds more than this at a time. Purchases from other addresses have a limit each, at the
+/// same host too, even where one request is redirected to them; and so have requests for one
+/// purchase that run at the same time.
+///
+/// Compared to the atomic unit; the assets' decimals are those of their owner or of the pinned
+/// table, never the seller's.
 ///
 /// ```
 /// let limit: x402_client::Limit = "$0.10".parse()?;
@@ -27,9 +34,26 @@ pub enum LimitError {
 }
 
 impl Limit {
-    pub(crate) fn allows(&self, amount: Amount, asset: &Asset) -> bool {
-        self.0.to_amount_floor(asset.decimals).is_ok_and(|most| amount <= most)
+    /// Whether these payments come to no more, taken together.
+    pub(crate) fn allows<'a>(
+        &self,
+        payments: impl IntoIterator<Item = (Amount, &'a Asset)>,
+    ) -> bool {
+        let total = payments
+            .into_iter()
+            .try_fold(U256::ZERO, |sum, (amount, asset)| sum.checked_add(worth(amount, asset)?));
+        let most = self.0.to_amount_floor(MAX_DECIMALS);
+        total.is_some_and(|total| most.is_ok_and(|most| total <= most.units()))
     }
+}
+
+/// Decimals of the finest token that is paid in.
+pub(crate) const MAX_DECIMALS: u8 = 36;
+
+/// What an amount comes to in any token, in units of the finest. `None` is more than any limit.
+pub(crate) fn worth(amount: Amount, asset: &Asset) -> Option<U256> {
+    let missing = MAX_DECIMALS.checked_sub(asset.decimals)?;
+    amount.units().checked_mul(U256::from(10u8).checked_pow(U256::from(missing))?)
 }
 
 impl FromStr for Limit {

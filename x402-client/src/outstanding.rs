@@ -1,16 +1,17 @@
 //! Payments that were sent and of which it is not known whether the seller took them.
 //!
-//! For each purchase at most one authorization shall be at large. A payment stands here from before
-//! it is sent until its purchase is served or it has expired; as long as it does, the same purchase
-//! is tried again with the same payment, and not with another one.
+//! A payment stands here from before it is sent until its purchase is served or it has expired. As
+//! long as it does, the same purchase is tried again with the same payment. Another one is signed
+//! only where the seller has refused the first and offers other terms, and only as long as all that
+//! it could take comes to no more than the limit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
 use x402_ledger::PaymentKey;
 
 use crate::Receipt;
+use crate::terms::Terms;
 
 /// Payments in doubt that are remembered; beyond, no new ones are signed.
 const CAPACITY: usize = 4096;
@@ -24,19 +25,19 @@ const TOO_LATE: u64 = 6;
 pub(crate) struct Sent {
     pub(crate) header_name: &'static str,
     pub(crate) header_value: String,
-    /// The terms that were accepted, as they stood in the challenge.
-    pub(crate) accepted: Value,
+    /// The terms that were accepted.
+    pub(crate) terms: Terms,
     /// What will be told of it, as far as it is known at signing.
     pub(crate) receipt: Receipt,
 }
 
 /// What must be done about a purchase.
 pub(crate) enum Before {
-    /// Nothing is at large: a new payment may be signed.
+    /// Nothing is at large, or little enough: a new payment may be signed.
     Nothing,
     /// This payment is at large: it is sent again.
     SendAgain(Arc<Sent>),
-    /// This payment is at large and cannot be sent again.
+    /// This payment is at large and cannot be sent again, and another one is too much besides.
     Wait { key: PaymentKey, valid_before: u64 },
     /// Too many payments are in doubt.
     Full,
@@ -72,12 +73,13 @@ pub(crate) enum Doubt {
 
 impl Outstanding {
     /// Looks for a payment that is at large for this purchase. `offered` tells whether its terms
-    /// are offered again.
+    /// are offered again; `room`, whether the limits allow another payment besides these.
     pub(crate) fn before(
         &self,
         purchase: &str,
         now: u64,
-        offered: impl Fn(&Value) -> bool,
+        offered: impl Fn(&Terms) -> bool,
+        room: impl Fn(Vec<&Receipt>) -> bool,
     ) -> Before {
         let mut book = self.book();
         book.drop_expired(purchase, now);
@@ -86,7 +88,7 @@ impl Outstanding {
             let again = in_doubt.find(|entry| {
                 !entry.in_flight
                     && now.saturating_add(TOO_LATE) < entry.valid_before()
-                    && offered(&entry.sent.accepted)
+                    && offered(&entry.sent.terms)
             });
             if let Some(entry) = again {
                 entry.in_flight = true;
@@ -95,7 +97,13 @@ impl Outstanding {
             let blocking = entries.iter().find(|entry| match entry.doubt {
                 None => false,
                 Some(Doubt::Unknown) => true,
-                Some(Doubt::Rejected) => entry.in_flight || offered(&entry.sent.accepted),
+                Some(Doubt::Rejected) => entry.in_flight || offered(&entry.sent.terms),
+            });
+            let blocking = blocking.or_else(|| {
+                let at_large = entries.iter().filter(|entry| entry.doubt.is_some());
+                let receipts = at_large.clone().map(|entry| &entry.sent.receipt).collect();
+                // With the last to end the others have ended too.
+                if room(receipts) { None } else { at_large.max_by_key(|it| it.valid_before()) }
             });
             if let Some(entry) = blocking {
                 return Before::Wait {

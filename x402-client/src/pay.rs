@@ -12,6 +12,7 @@ use x402_types::{JsonError, RawObject, header};
 
 use crate::naming::named;
 use crate::outstanding::{Before, Doubt, Sent};
+use crate::terms::Terms;
 use crate::{Challenge, Choice, ChooseError, Payer, Purchase, Receipt};
 
 /// The longest that a payment is good for, in seconds, whatever the seller asks.
@@ -37,7 +38,8 @@ pub enum PayError {
     NoOffer(#[from] ChooseError),
     /// An earlier payment for this purchase may have been taken or may yet be, and cannot be sent
     /// again now: its terms are not offered any more, it is being sent by another request, or it is
-    /// about to expire.
+    /// about to expire. Where the seller has refused it and offers other terms, both together would
+    /// exceed the limit; of several such payments this is the one that ends last.
     #[error(
         "an earlier payment for this purchase may still be taken, until {valid_before} (seconds since 1970), and another is not signed"
     )]
@@ -89,8 +91,13 @@ impl Payer {
         let (choices, refused) = self.judge(challenge, purchase);
         let Some(best) = choices.first() else { return Err(ChooseError { refused }.into()) };
         let now = self.now();
-        let offered = |accepted: &Value| choices.iter().any(|choice| *accepted == terms_of(choice));
-        match self.inner.outstanding.before(&purchase.to_string(), now, offered) {
+        let offered = |terms: &Terms| choices.iter().any(|choice| choice.terms() == *terms);
+        let room = |at_large: Vec<&Receipt>| {
+            let at_large = at_large.iter().map(|receipt| (receipt.amount(), receipt.asset()));
+            let all = at_large.chain([(best.amount(), best.asset())]);
+            self.limits(purchase).all(|limit| limit.allows(all.clone()))
+        };
+        match self.inner.outstanding.before(&purchase.to_string(), now, offered, room) {
             Before::Nothing => self.sign(challenge, purchase, best, now).await,
             Before::SendAgain(sent) => {
                 tracing::debug!(payment = %sent.receipt.key(), "an unresolved payment is sent again");
@@ -146,7 +153,7 @@ impl Payer {
         let sent = Arc::new(Sent {
             header_name,
             header_value,
-            accepted: terms_of(choice),
+            terms: choice.terms(),
             receipt: Receipt {
                 payment,
                 asset: choice.asset.clone(),
@@ -276,9 +283,4 @@ struct PayloadV1<'a> {
     scheme: &'a str,
     network: &'a str,
     payload: &'a RawObject,
-}
-
-/// An offer's terms, to be compared whatever the order of their keys.
-fn terms_of(choice: &Choice<'_>) -> Value {
-    serde_json::from_str(choice.offer.raw.get()).unwrap_or_default()
 }

@@ -49,8 +49,9 @@ impl SignedPayment {
     /// | another, and the seller says that it is settled | settled | is done, unless 5xx |
     /// | another | unknown | is tried again with this payment |
     ///
-    /// The seller's word counts where it is about this payer, network and amount. `headers` gives
-    /// all values of a header by its name; `body` matters to a 402 of version 1 only.
+    /// The seller's word counts where it is about this payer, network and amount; that it settled
+    /// over nothing, which takes no transaction, counts with a 2xx only. `headers` gives all values
+    /// of a header by its name; `body` matters to a 402 of version 1 only.
     ///
     /// Safe to drop: the books may then lack what came of the payment.
     ///
@@ -67,23 +68,25 @@ impl SignedPayment {
     {
         let mut receipt = self.sent.receipt.clone();
         receipt.hear(&headers);
-        let settled = receipt.is_settled();
-        // Without a transaction nothing keeps the seller from settling after all.
-        let named = settled && receipt.named_transaction().is_some();
+        let served = matches!(status, 200..=299);
+        let named = receipt.named_transaction().is_some();
+        let said = receipt.is_settled();
+        // With neither goods nor a transaction nothing keeps the seller from settling after all.
+        let settled = said && (served || named);
         let refusal = (status == 402).then(|| Refusal::read(&receipt, &headers, body));
         drop(headers);
         receipt.payment.transaction = receipt.named_transaction();
         receipt.payment.status = match &refusal {
             _ if settled => Status::Settled,
-            Some(refusal) => refusal.status(receipt.payment.transaction.is_some()),
-            None => Status::Unknown,
+            Some(refusal) if !said => refusal.status(named),
+            _ => Status::Unknown,
         };
         receipt.payment.updated_at = self.payer.now_in_books();
 
         let outstanding = &self.payer.inner.outstanding;
-        let served = matches!(status, 200..=299) || named && status != 402 && status < 500;
+        let done = served || settled && status != 402 && status < 500;
         match &receipt.payment.status {
-            _ if served => outstanding.done(&self.sent),
+            _ if done => outstanding.done(&self.sent),
             Status::Failed(_) => outstanding.doubt(&self.sent, Doubt::Rejected),
             _ => outstanding.doubt(&self.sent, Doubt::Unknown),
         }

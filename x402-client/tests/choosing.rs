@@ -83,6 +83,10 @@ fn payment_that_needs_no_allowance_goes_before_one_that_does() {
     let taken = chosen(payer(), &[permit2.clone(), offer("1000")]).unwrap();
     assert!(!taken.extra.unwrap().as_str().contains("permit2"));
     assert_eq!(amount(payer(), &[permit2, offer("1001")]), Amount::from(1000u64));
+    // `upto` is by Permit2 whether it says so or not.
+    let mut upto = but("scheme", json!("upto"));
+    upto["extra"]["facilitatorAddress"] = json!(PAY_TO);
+    assert_eq!(chosen(payer(), &[upto, offer("1000")]).unwrap().scheme, "exact");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Payments get a name where the seller takes names.
 #![cfg(test)]
+#![cfg(feature = "reqwest")]
 
 mod common;
 

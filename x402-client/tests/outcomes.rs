@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use x402_client::{PayError, PaymentError, ReceiptExt};
 use x402_ledger::{Payments, Status};
-use x402_types::{ErrorReason, header};
+use x402_types::{Amount, ErrorReason, header};
 
 fn the_terms() -> Value {
     terms(&[offer("1000")])
@@ -229,6 +229,68 @@ async fn after_a_503_the_same_payment_is_sent_again() {
 
     // Served: the next request is another purchase.
     buyer.get(&url).await.unwrap();
+    assert_eq!(buyer.signatures(), 2);
+}
+
+/// An offer to settle what is used, at most so much.
+fn upto(amount: &str) -> Value {
+    let mut offer = offer(amount);
+    offer["scheme"] = json!("upto");
+    offer["extra"]["assetTransferMethod"] = json!("permit2");
+    offer["extra"]["facilitatorAddress"] = json!(common::PAY_TO);
+    offer
+}
+
+/// Sells by `upto`, and settles every payment over nothing, with this status.
+async fn seller_of_nothing(status: u16, asked: Arc<AtomicUsize>) -> Seller {
+    Seller::start(move |call| match call.payment() {
+        None => challenge(&terms(&[upto(&asked.load(Ordering::SeqCst).to_string())])),
+        Some(_) => {
+            let mut said = settled(&call.paid()["payload"]["permit2Authorization"]["from"]);
+            said["transaction"] = json!("");
+            said["amount"] = json!("0");
+            empty(reply(status).header("PAYMENT-RESPONSE", header::encode(&said).unwrap()))
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_settlement_over_nothing_without_the_goods_leaves_the_payment_in_doubt() {
+    for status in [304, 402, 404, 500] {
+        let asked = Arc::new(AtomicUsize::new(1000));
+        let seller = seller_of_nothing(status, asked.clone()).await;
+        let buyer = Buyer::new();
+        let url = seller.url("/goods");
+        for _ in 0..2 {
+            let receipt = match buyer.get(&url).await {
+                Ok(answer) => answer.receipt().unwrap().clone(),
+                answer => match refusal(answer) {
+                    PaymentError::Rejected(rejected) => *rejected.receipt,
+                    error => panic!("{error}"),
+                },
+            };
+            assert_eq!(receipt.status(), &Status::Unknown, "{status}");
+            assert_eq!(only_status(&buyer).await, Status::Unknown, "{status}");
+        }
+        let paid = seller.paid_calls();
+        assert_eq!(paid[0].payment(), paid[1].payment());
+        asked.store(900, Ordering::SeqCst);
+        let error = buyer.refusal(&url).await;
+        assert!(matches!(error, PaymentError::Pay(PayError::Unresolved { .. })), "{error}");
+        assert_eq!(buyer.signatures(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_over_nothing_with_the_goods_is_believed() {
+    let seller = seller_of_nothing(200, Arc::new(AtomicUsize::new(1000))).await;
+    let buyer = Buyer::new();
+    let answer = buyer.get(&seller.url("/goods")).await.unwrap();
+    let receipt = answer.receipt().unwrap();
+    assert_eq!((receipt.status(), receipt.charged()), (&Status::Settled, Amount::ZERO));
+    assert_eq!(receipt.amount(), Amount::from(1000u64));
+    buyer.get(&seller.url("/goods")).await.unwrap();
     assert_eq!(buyer.signatures(), 2);
 }
 

@@ -8,6 +8,7 @@ pub mod eip3009;
 mod exact;
 mod offer;
 pub mod offer_receipt;
+mod payment;
 pub mod permit2;
 pub mod sign_in_with_x;
 mod signature;

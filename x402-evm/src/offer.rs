@@ -10,13 +10,6 @@ use x402_types::{Amount, Asset, ErrorReason, PaymentRequirements, RawObject, Tra
 
 use crate::text::{self, address, excerpt};
 
-/// Seconds before its end at which a payment counts as expired: settling takes a block or two.
-pub(crate) const EXPIRY_MARGIN: u64 = 6;
-
-/// Bytes of the longest signature that a contract may have: one that tells how the contract is
-/// deployed holds that call.
-pub(crate) const SIGNATURE_LIMIT: usize = 4096;
-
 /// What `extra` of an offer says. Keys that are not here do not matter.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

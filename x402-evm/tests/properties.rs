@@ -108,7 +108,8 @@ proptest! {
     ) {
         let offer = PaymentRequirements { scheme, asset, pay_to, ..offer_with(&extra) };
         let payer = ExactEvmPayer::new(signer());
-        let terms = ExactTerms::new(&offer);
+        let _ = ExactTerms::new(&offer);
+        let terms = ExactEvm.prepare(&offer);
         prop_assert!(terms.is_ok() || payer.can_pay(&offer).is_err());
     }
 

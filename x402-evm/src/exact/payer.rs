@@ -1,4 +1,3 @@
-use alloy_primitives::B256;
 use x402_types::scheme::{CheckedPayment, ClientScheme, Draft, Refusal, Signed, Signing};
 use x402_types::{
     Amount, Asset, ErrorReason, Network, PaymentRequirements, RawObject, TransferMethod,
@@ -7,6 +6,7 @@ use x402_types::{
 use super::{EXACT, ExactPayload, ExactTerms, terms::checked};
 use crate::eip3009::Authorization;
 use crate::offer::transfer_method;
+use crate::payment::nonce;
 use crate::permit2::{self, Account, Permit2Terms};
 use crate::{ChainReader, Domain, Signer, TypedData};
 
@@ -101,17 +101,13 @@ impl<S: Signer> ClientScheme for ExactEvmPayer<S> {
             return permit2::draft(&self.account, by_permit2(offer)?, extensions, now, lifetime);
         }
         let terms = self.terms(offer)?;
-        let mut nonce = B256::ZERO;
-        getrandom::fill(nonce.as_mut_slice()).map_err(|error| {
-            Refusal::new(ErrorReason::InvalidTransactionState, format!("no randomness: {error}"))
-        })?;
         let message = Authorization {
             from: self.account.signer.address(),
             to: terms.pay_to(),
             value: terms.amount(),
             valid_after: Amount::ZERO,
             valid_before: Amount::from(now.saturating_add(lifetime)),
-            nonce,
+            nonce: nonce()?,
         };
         let payment = checked(&message);
         let domain = terms.domain().clone();

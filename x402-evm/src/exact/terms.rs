@@ -6,11 +6,10 @@ use x402_types::{Amount, ErrorReason, Network, PaymentRequirements, RawObject, T
 
 use super::{EXACT, ExactPayload};
 use crate::eip3009::Authorization;
-use crate::offer::{
-    EXPIRY_MARGIN, Extra, Parties, SIGNATURE_LIMIT, has_key, transfer_method, unsound,
-};
+use crate::offer::{Extra, Parties, has_key, transfer_method, unsound};
+use crate::payment::{self, EXPIRY_MARGIN};
 use crate::permit2::Permit2Terms;
-use crate::text::{excerpt, is_bytes};
+use crate::text::excerpt;
 use crate::{Domain, Signature};
 
 /// `exact` on EVM chains, for a seller.
@@ -187,15 +186,9 @@ impl ExactTerms {
         authorization: &Authorization,
         signature: &str,
     ) -> Result<Signature, Refusal> {
-        let refused = |detail: String| Refusal::new(ErrorReason::InvalidExactEvmSignature, detail);
-        let signature: Signature = signature.parse().map_err(|e| refused(format!("{e}")))?;
-        let signer = signature
-            .recover(authorization.digest(self.domain_separator))
-            .map_err(|error| refused(error.to_string()))?;
-        if signer != authorization.from {
-            return Err(refused(format!("{} did not sign this", authorization.from)));
-        }
-        Ok(signature)
+        let digest = || authorization.digest(self.domain_separator);
+        let reason = ErrorReason::InvalidExactEvmSignature;
+        payment::signed_by(authorization.from, signature, digest, reason)
     }
 
     /// The whole offline check.
@@ -219,16 +212,9 @@ impl ExactTerms {
     ) -> Result<CheckedPayment, Refusal> {
         let ExactPayload { signature, authorization } = Self::read(payload)?;
         self.check_terms(&authorization, second(&authorization))?;
-        match check {
-            Check::Signature => drop(self.check_signature(&authorization, &signature)?),
-            Check::SmartWallets if !is_bytes(&signature, SIGNATURE_LIMIT) => {
-                return Err(Refusal::new(
-                    ErrorReason::InvalidExactEvmSignature,
-                    format!("a signature is 0x and at most {SIGNATURE_LIMIT} bytes"),
-                ));
-            }
-            Check::SmartWallets | Check::WithoutSignature => {}
-        }
+        let whole = || self.check_signature(&authorization, &signature);
+        let reason = ErrorReason::InvalidExactEvmSignature;
+        payment::check_signature(check, &signature, whole, reason)?;
         Ok(checked(&authorization))
     }
 }

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use alloy_primitives::U256;
 use x402_types::extensions::{
     self, Declared, Extension, Extensions, eip2612_gas_sponsoring as by_permit,
     erc20_approval_gas_sponsoring as by_approval,
@@ -15,6 +14,7 @@ use super::terms::{Permit2Payload, Permit2Terms, checked};
 use crate::approval::{self, Approval};
 use crate::chain_reader::{ask, unread};
 use crate::eip2612::{Allowances, Permit};
+use crate::payment::nonce;
 use crate::{ChainReader, Domain, Signer, TypedData};
 
 /// Who pays, and what it may ask before it signs.
@@ -53,15 +53,11 @@ pub(crate) fn draft<'s, S: Signer>(
     now: u64,
     lifetime: u64,
 ) -> Result<Box<dyn Draft + 's>, Refusal> {
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce).map_err(|error| {
-        Refusal::new(ErrorReason::InvalidTransactionState, format!("no randomness: {error}"))
-    })?;
     let message = Permit2Authorization {
         from: account.signer.address(),
         permitted: TokenPermissions { token: terms.asset(), amount: terms.amount() },
         spender: terms.spender(),
-        nonce: Amount::new(U256::from_be_bytes(nonce)),
+        nonce: Amount::new(nonce()?.into()),
         deadline: Amount::from(now.saturating_add(lifetime)),
         witness: Witness {
             to: terms.pay_to(),

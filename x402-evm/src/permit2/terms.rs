@@ -5,8 +5,9 @@ use x402_types::{Amount, ErrorReason, PaymentRequirements, RawObject, TransferMe
 
 use super::authorization::{Permit2Authorization, domain_separator};
 use super::contracts::{EXACT_PROXY, UPTO_PROXY};
-use crate::offer::{EXPIRY_MARGIN, Extra, Parties, SIGNATURE_LIMIT, unsound};
-use crate::text::{excerpt, is_bytes};
+use crate::offer::{Extra, Parties, has_key, unsound};
+use crate::payment::{self, EXPIRY_MARGIN};
+use crate::text::excerpt;
 use crate::upto::UPTO;
 use crate::{Domain, EXACT, Signature};
 
@@ -122,7 +123,7 @@ impl Permit2Terms {
     /// [`ErrorReason::InvalidPayload`].
     pub fn read(payload: &RawObject) -> Result<Permit2Payload, Refusal> {
         payload.parse::<Permit2Payload>().map_err(|error| {
-            let reason = if crate::offer::has_key(payload, "permit2Authorization") {
+            let reason = if has_key(payload, "permit2Authorization") {
                 ErrorReason::InvalidPayload
             } else {
                 ErrorReason::UnsupportedPayloadType
@@ -204,15 +205,9 @@ impl Permit2Terms {
         authorization: &Permit2Authorization,
         signature: &str,
     ) -> Result<Signature, Refusal> {
-        let refused = |detail: String| Refusal::new(ErrorReason::InvalidPermit2Signature, detail);
-        let signature: Signature = signature.parse().map_err(|e| refused(format!("{e}")))?;
-        let signer = signature
-            .recover(self.digest(authorization))
-            .map_err(|error| refused(error.to_string()))?;
-        if signer != authorization.from {
-            return Err(refused(format!("{} did not sign this", authorization.from)));
-        }
-        Ok(signature)
+        let digest = || self.digest(authorization);
+        let reason = ErrorReason::InvalidPermit2Signature;
+        payment::signed_by(authorization.from, signature, digest, reason)
     }
 
     /// The offline check, as of a second that the authorization may have a say in.
@@ -222,19 +217,13 @@ impl Permit2Terms {
         second: impl FnOnce(&Permit2Authorization) -> u64,
         check: Check,
     ) -> Result<CheckedPayment, Refusal> {
-        let Permit2Payload { signature, permit2_authorization } = Self::read(payload)?;
-        self.check_terms(&permit2_authorization, second(&permit2_authorization))?;
-        match check {
-            Check::Signature => drop(self.check_signature(&permit2_authorization, &signature)?),
-            Check::SmartWallets if !is_bytes(&signature, SIGNATURE_LIMIT) => {
-                return Err(Refusal::new(
-                    ErrorReason::InvalidPermit2Signature,
-                    format!("a signature is 0x and at most {SIGNATURE_LIMIT} bytes"),
-                ));
-            }
-            Check::SmartWallets | Check::WithoutSignature => {}
-        }
-        Ok(checked(&permit2_authorization))
+        let Permit2Payload { signature, permit2_authorization: authorization } =
+            Self::read(payload)?;
+        self.check_terms(&authorization, second(&authorization))?;
+        let whole = || self.check_signature(&authorization, &signature);
+        let reason = ErrorReason::InvalidPermit2Signature;
+        payment::check_signature(check, &signature, whole, reason)?;
+        Ok(checked(&authorization))
     }
 }
 
