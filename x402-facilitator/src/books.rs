@@ -44,7 +44,7 @@ impl Work {
             pay_to: payment.pay_to.to_string(),
             amount: payment.amount,
             scheme: payment.scheme.to_owned(),
-            purchase: order.purchase.clone(),
+            purchase: order.purchase(),
             created_at: now,
             updated_at: now,
             status: Status::Intended,
@@ -61,6 +61,7 @@ impl Work {
                 let status = Status::Failed(refusal.reason.as_str().to_owned());
                 self.note(status, *transaction).await;
             }
+            Outcome::Unknown(transaction) => self.note(Status::Unknown, *transaction).await,
             Outcome::NotSent(_) => self.note(Status::Failed("not_sent".to_owned()), None).await,
         }
     }

@@ -43,7 +43,7 @@ pub enum Unavailable {
     Rpc {
         /// The chain.
         network: Network,
-        /// What happened. May hold the RPC's address.
+        /// What happened.
         source: Arc<RpcError>,
     },
     /// The chain's RPC takes no transaction of ours.

@@ -120,7 +120,7 @@ impl EvmFacilitator {
             let settled = SettleResponse::settled(payer.to_string(), "", network);
             return Ok(SettleResponse { amount, ..settled });
         }
-        let claim = self.inner.settlements.claim(&order.payment, now());
+        let claim = self.inner.settlements.claim(&order, now());
         let used = |why: &str| {
             let refusal = Refusal::new(order.payment.reasons.used.clone(), why);
             Ok(unsettled(order.refused(refusal), String::new(), network))
@@ -132,6 +132,13 @@ impl EvmFacilitator {
                 return used("another authorization of the same nonce was sent");
             }
             Claim::OtherAmount => return used(OTHER_AMOUNT),
+            Claim::OtherPurchase => {
+                let refusal = Refusal::new(
+                    ErrorReason::DuplicateSettlement,
+                    "the payment is settled for another resource, or being so",
+                );
+                return Ok(unsettled(order.refused(refusal), String::new(), network));
+            }
             Claim::New(settlement) => {
                 let settlements = Arc::clone(&self.inner.settlements);
                 let Ok(turn) = Arc::clone(&order.chain.settlements).try_acquire_owned() else {
@@ -164,7 +171,7 @@ impl EvmFacilitator {
                 Ok(unsettled(refused, transaction, network))
             }
             Awaited::Over(Outcome::NotSent(error)) => Err(error),
-            Awaited::Pending(transaction) => {
+            Awaited::Over(Outcome::Unknown(transaction)) | Awaited::Pending(transaction) => {
                 // `settlement_pending` has a transaction, always.
                 let reason = match transaction {
                     Some(_) => ErrorReason::SettlementPending,
@@ -172,7 +179,7 @@ impl EvmFacilitator {
                 };
                 let refusal = Refusal::new(
                     reason,
-                    "a transaction was sent and is not known to be in a block; ask again for its outcome",
+                    "it is not known yet whether the payment is settled; ask again for its outcome",
                 );
                 let refused = Refused { refusal, payer: Some(payer) };
                 let transaction = transaction.map(|hash| hash.to_string()).unwrap_or_default();
@@ -235,7 +242,7 @@ impl EvmFacilitator {
                 Some(Refusal::new(payment.reasons.used.clone(), "the payment is settled"))
             }
             Progress::Done(Outcome::Failed { refusal, .. }) => Some(refusal),
-            Progress::Done(Outcome::NotSent(_)) => None,
+            Progress::Done(Outcome::NotSent(_) | Outcome::Unknown(_)) => None,
         }
     }
 }

@@ -11,6 +11,7 @@ mod facilitator;
 mod health;
 mod order;
 mod payment;
+mod plain;
 mod prepare;
 mod receipt;
 mod router;

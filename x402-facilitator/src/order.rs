@@ -17,9 +17,12 @@ use crate::payment::{Given, Payment, Reasons, Way};
 pub(crate) struct Order {
     pub(crate) chain: Arc<Served>,
     pub(crate) payment: Payment,
-    /// What for, as the asker or the payer says.
-    pub(crate) purchase: String,
+    /// The address of what is paid for, as the asker or the payer says. Empty where neither does.
+    pub(crate) resource: String,
 }
+
+/// Characters of the resource's address that the books keep.
+const PURCHASE_LIMIT: usize = 2048;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +45,7 @@ struct Asked<'a> {
     accepted: Amount,
     payload: &'a RawObject,
     extensions: Option<&'a RawObject>,
-    purchase: &'a str,
+    resource: &'a str,
 }
 
 impl Order {
@@ -53,7 +56,7 @@ impl Order {
         operation: Operation,
         now: u64,
     ) -> Result<Self, Refused> {
-        let Asked { requirements, way, accepted, payload, extensions, purchase } =
+        let Asked { requirements, way, accepted, payload, extensions, resource } =
             Asked::of(request, operation)?;
         let chain = chains.get(&requirements.network).ok_or_else(|| {
             Refusal::new(
@@ -71,8 +74,12 @@ impl Order {
             now,
         };
         let payment = Payment::read(way, &given)?;
-        let purchase = purchase.chars().take(2048).collect();
-        Ok(Self { chain: Arc::clone(chain), payment, purchase })
+        Ok(Self { chain: Arc::clone(chain), payment, resource: resource.to_owned() })
+    }
+
+    /// What for, as the books have it.
+    pub(crate) fn purchase(&self) -> String {
+        self.resource.chars().take(PURCHASE_LIMIT).collect()
     }
 
     pub(crate) fn key(&self) -> PaymentKey {
@@ -111,7 +118,7 @@ impl<'a> Asked<'a> {
                     accepted: payment.accepted.amount,
                     payload: &payment.payload,
                     extensions: payment.extensions.as_ref(),
-                    purchase: resource.map_or("", |resource| &resource.url),
+                    resource: resource.map_or("", |resource| &resource.url),
                 })
             }
             Request::V1(request) => {
@@ -136,7 +143,7 @@ impl<'a> Asked<'a> {
                     requirements,
                     payload: &payment.payload,
                     extensions: None,
-                    purchase: &offer.resource,
+                    resource: &offer.resource,
                 })
             }
         }

@@ -24,6 +24,9 @@ impl Work {
             let preparation = match verify_for_gas(&self.order).await {
                 Ok(Ok(Checked::Ready(gas))) => break gas,
                 Ok(Ok(Checked::After(preparation))) => preparation,
+                Ok(Err(refusal)) if refusal.reason == self.order.payment.reasons.used => {
+                    return self.found(refusal, self.age()).await;
+                }
                 Ok(Err(refusal)) => return failed(refusal),
                 Err(error) => return Outcome::NotSent(self.trouble(error)),
             };

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use alloy_primitives::B256;
 use alloy_rpc_types_eth::TransactionReceipt;
 
 use crate::RpcError;
 use crate::order::Order;
+use crate::payment::Found;
 
 /// What a mined transaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,9 @@ const BLOCKS_AT_A_TIME: [u64; 3] = [1000, 100, 10];
 /// How often it is asked at the most.
 const MOST_QUESTIONS: u64 = 100;
 
-/// The transaction that used this authorization to pay the payee, if one did in the latest time.
-pub(crate) async fn find_transfer(
-    order: &Order,
-    since: Duration,
-) -> Result<Option<B256>, RpcError> {
+/// The transaction that used this authorization to pay the payee, as far as the blocks of the latest
+/// time show one.
+pub(crate) async fn find_transfer(order: &Order, since: Duration) -> Result<Found, RpcError> {
     let chain = &order.chain;
     let mut newest = chain.rpc.block_number().await?;
     let blocks = since.as_millis() / chain.block_time.as_millis().max(1);
@@ -48,17 +46,26 @@ pub(crate) async fn find_transfer(
     let oldest = newest.saturating_sub(blocks);
     let [mut at_a_time, ref less @ ..] = BLOCKS_AT_A_TIME;
     let mut less = less.iter();
+    let mut found = Found::Nothing;
     for _ in 0..MOST_QUESTIONS {
         let from = newest.saturating_sub(at_a_time - 1).max(oldest);
         match order.payment.find_transfer(&chain.rpc, from, newest).await {
-            Ok(None) if from == oldest => break,
-            Ok(None) => newest = from - 1,
+            Ok(Found::Settled(transaction)) => return Ok(Found::Settled(transaction)),
+            Ok(unsettled) => {
+                if unsettled == Found::Unclear {
+                    found = Found::Unclear;
+                }
+                if from == oldest {
+                    break;
+                }
+                newest = from - 1;
+            }
             Err(error) if error.is_answer() => match less.next() {
                 Some(fewer) => at_a_time = *fewer,
                 None => return Err(error),
             },
-            found_or_trouble => return found_or_trouble,
+            Err(error) => return Err(error),
         }
     }
-    Ok(None)
+    Ok(found)
 }

@@ -140,7 +140,7 @@ fn answer<T: Serialize>(answer: Result<T, x402_types::facilitator::FacilitatorEr
     }
 }
 
-/// The text of an [`Unavailable`] is for everybody; its source, which may name our RPC, is not.
+/// The text of an [`Unavailable`] is for everybody; its source, which tells of our RPC, is not.
 fn no_answer(unavailable: &Unavailable) -> Response {
     let status = match unavailable {
         Unavailable::Rpc { .. } | Unavailable::Rejected { .. } => StatusCode::BAD_GATEWAY,

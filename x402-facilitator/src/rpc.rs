@@ -1,5 +1,7 @@
 //! The chain's RPC: every question ends within a time, and a revert is told apart from trouble.
 
+use std::error::Error;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
@@ -15,33 +17,86 @@ use alloy_transport::{RpcError as AlloyError, TransportError, TransportResult};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
+use crate::plain::plain;
+
 /// The state that messages run on: what blocks have. On what waits for a block, our own transaction
 /// would speak against its payment.
 const STATE: BlockId = BlockId::Number(BlockNumberOrTag::Latest);
 
-/// Why the chain's RPC gave no answer.
-#[derive(Debug, thiserror::Error)]
+/// Why the chain's RPC gave no answer. Never holds the RPC's address, which may hold a key.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RpcError {
     /// Nothing came within this time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    /// The connection failed, or the node answered with an error of its own.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
+    /// The node answered with an error of its own.
+    #[error("the node answered with error {code}: {message}")]
+    #[non_exhaustive]
+    Answer {
+        /// The error's code, of JSON-RPC.
+        code: i64,
+        /// The node's words: of one line, at most 300 characters, without addresses.
+        message: String,
+        /// What a contract's revert said, in the ABI's encoding.
+        revert: Option<Bytes>,
+    },
+    /// The server before the node answered with this HTTP status.
+    #[error("the RPC answered with HTTP status {0}")]
+    Status(u16),
+    /// An answer came that is none.
+    #[error("the RPC's answer cannot be read")]
+    Unreadable,
+    /// There is no connection, as far as known for this reason.
+    #[error("no connection to the RPC{}", reason(.0))]
+    NoConnection(Option<ErrorKind>),
 }
 
 impl RpcError {
     /// Whether the node answered, with an error.
     pub(crate) fn is_answer(&self) -> bool {
-        matches!(self, Self::Transport(AlloyError::ErrorResp(_)))
+        matches!(self, Self::Answer { .. })
     }
 
     /// Whether the node said that it knows no such method or parameters.
     pub(crate) fn is_not_understood(&self) -> bool {
-        matches!(self, Self::Transport(AlloyError::ErrorResp(payload))
-            if matches!(payload.code, -32602 | -32601))
+        matches!(self, Self::Answer { code: -32602 | -32601, .. })
     }
+}
+
+impl From<TransportError> for RpcError {
+    /// Keeps the kind of it alone: the words of transports name the address that they connect to.
+    fn from(error: TransportError) -> Self {
+        let kind = match error {
+            AlloyError::ErrorResp(payload) => {
+                let (code, message) = (payload.code, plain(&payload.message));
+                return Self::Answer { code, message, revert: payload.as_revert_data() };
+            }
+            AlloyError::NullResp | AlloyError::DeserError { .. } => return Self::Unreadable,
+            AlloyError::Transport(kind) => kind,
+            _ => return Self::NoConnection(None),
+        };
+        match kind.as_http_error() {
+            Some(error) => Self::Status(error.status),
+            None => Self::NoConnection(io_error(&kind)),
+        }
+    }
+}
+
+/// The system's own error beneath another, which tells no more than its kind.
+fn io_error(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return Some(error.kind());
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn reason(kind: &Option<ErrorKind>) -> String {
+    kind.map(|kind| format!(": {kind}")).unwrap_or_default()
 }
 
 /// A message that ran and did not succeed.
@@ -54,8 +109,8 @@ pub(crate) struct Reverted {
 }
 
 impl Reverted {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), selector: None }
+    pub(crate) fn new(reason: impl AsRef<str>) -> Self {
+        Self { reason: plain(reason.as_ref()), selector: None }
     }
 }
 
@@ -181,10 +236,21 @@ impl Rpc {
         contract: Address,
         call: &C,
     ) -> Result<Result<C::Return, Reverted>, RpcError> {
+        self.view_at(STATE, contract, call).await
+    }
+
+    /// As [`view`](Self::view), on the state that a block left. Not every node has that of blocks
+    /// that are old.
+    pub(crate) async fn view_at<C: SolCall>(
+        &self,
+        state: BlockId,
+        contract: Address,
+        call: &C,
+    ) -> Result<Result<C::Return, Reverted>, RpcError> {
         let message = TransactionRequest::default()
             .to(contract)
             .input(TransactionInput::both(call.abi_encode().into()));
-        let output = match ran(self.ask(self.provider.call(message).block(STATE)).await)? {
+        let output = match ran(self.ask(self.provider.call(message).block(state)).await)? {
             Ok(output) => output,
             Err(reverted) => return Ok(Err(reverted)),
         };
@@ -268,18 +334,18 @@ pub(crate) fn ran<T>(answer: Result<T, RpcError>) -> Result<Result<T, Reverted>,
         Ok(value) => return Ok(Ok(value)),
         Err(error) => error,
     };
-    let RpcError::Transport(AlloyError::ErrorResp(payload)) = &error else { return Err(error) };
-    if let Some(data) = payload.as_revert_data() {
-        return Ok(Err(reverted(&data, &payload.message)));
+    let RpcError::Answer { code, message, revert } = &error else { return Err(error) };
+    if let Some(data) = revert {
+        return Ok(Err(reverted(data, message)));
     }
     // Nodes differ in codes and words for an execution that fails without data.
-    let words = payload.message.to_ascii_lowercase();
-    let failed = payload.code == 3
+    let words = message.to_ascii_lowercase();
+    let failed = *code == 3
         || ["revert", "out of gas", "gas required exceeds", "invalid opcode", "invalid jump"]
             .iter()
             .any(|sign| words.contains(sign));
     if failed {
-        return Ok(Err(Reverted::new(payload.message.clone().into_owned())));
+        return Ok(Err(Reverted::new(message)));
     }
     Err(error)
 }
@@ -287,7 +353,7 @@ pub(crate) fn ran<T>(answer: Result<T, RpcError>) -> Result<Result<T, Reverted>,
 /// What a contract's revert says.
 pub(crate) fn reverted(data: &[u8], otherwise: &str) -> Reverted {
     let selector = data.get(..4).and_then(|selector| selector.try_into().ok());
-    Reverted { reason: revert_reason(data, otherwise), selector }
+    Reverted { selector, ..Reverted::new(revert_reason(data, otherwise)) }
 }
 
 fn revert_reason(data: &[u8], otherwise: &str) -> String {

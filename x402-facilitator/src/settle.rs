@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::U256;
 use alloy_rpc_types_eth::TransactionReceipt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -15,10 +15,11 @@ use x402_types::scheme::Refusal;
 use crate::books::{Earlier, now_millis};
 use crate::facilitator::now;
 use crate::order::Order;
+use crate::payment::Found;
 use crate::receipt::{Verdict, find_transfer, judge};
 use crate::rpc::Reverted;
 use crate::sender::{Call, Landed, Sender};
-use crate::settlements::{Outcome, Settlement, Settlements};
+use crate::settlements::{Outcome, Progress, Settlement, Settlements};
 use crate::verify::{Checked, verify_for_gas};
 use crate::{RpcError, Unavailable};
 
@@ -29,6 +30,10 @@ pub(crate) const RETRY: Duration = Duration::from_secs(1);
 /// How often a failure that nothing explains is asked about again: behind one address there may be
 /// several nodes, not all of them up to date.
 pub(crate) const DOUBTS: u32 = 5;
+
+/// How far back it is looked for what used a payment that nobody remembers: longer than payments are
+/// usually good for.
+const LOOKED_BACK: Duration = Duration::from_secs(60 * 60);
 
 /// What is told where something cannot be done that must be done before a payment.
 const BEFOREHAND: [ErrorReason; 2] =
@@ -58,6 +63,9 @@ impl Work {
             Outcome::Settled(transaction) => tracing::info!(%transaction, "settled"),
             Outcome::Failed { refusal, transaction } => {
                 tracing::info!(%refusal, ?transaction, "failed");
+            }
+            Outcome::Unknown(transaction) => {
+                tracing::warn!(?transaction, "not known whether settled");
             }
             Outcome::NotSent(error) => {
                 tracing::warn!(error = error as &dyn std::error::Error, "not sent");
@@ -92,14 +100,19 @@ impl Work {
         }
         let mut checked = verify_for_gas(&self.order).await;
         if let Ok(Err(refusal)) = &checked
-            && BEFOREHAND.contains(&refusal.reason)
+            && (BEFOREHAND.contains(&refusal.reason)
+                || payment.approval.is_some() && refusal.reason == payment.reasons.simulation)
         {
-            // Another payment of the same payer may just have done it.
+            // Another payment of the same payer may just have done it, even between the simulation
+            // and the question why it failed.
             let _turn = self.order.chain.turns.take(payment.payer).await;
             checked = verify_for_gas(&self.order).await;
         }
         let checked = match checked.map_err(|error| self.trouble(error))? {
             Ok(checked) => checked,
+            Err(refusal) if refusal.reason == payment.reasons.used => {
+                return Ok(self.used_before(refusal).await);
+            }
             Err(refusal) => return Ok(failed(refusal)),
         };
         self.write_down().await?;
@@ -109,6 +122,37 @@ impl Work {
         };
         self.complete(&outcome).await;
         Ok(outcome)
+    }
+
+    /// Whether a payment that was used before we sent anything was settled by that, perhaps by a
+    /// process of ours that wrote nothing down.
+    async fn used_before(&self, refusal: Refusal) -> Outcome {
+        // From here on it may turn out to be settled, so nobody's patience makes it one that was not.
+        if !self.settlement.advance(Progress::Sent(None)) {
+            return Outcome::NotSent(self.busy());
+        }
+        let begins = Duration::from_secs(now().saturating_sub(self.order.payment.begins));
+        let outcome = self.found(refusal, begins.min(LOOKED_BACK)).await;
+        if let Outcome::Settled(_) = outcome {
+            match self.write_down().await {
+                Ok(()) => self.complete(&outcome).await,
+                Err(error) => tracing::error!(%error, "the books are behind"),
+            }
+        }
+        outcome
+    }
+
+    /// What became of a payment that was used, by what blocks of the latest time show.
+    pub(crate) async fn found(&self, refusal: Refusal, since: Duration) -> Outcome {
+        match find_transfer(&self.order, since).await {
+            Ok(Found::Settled(transaction)) => Outcome::Settled(transaction),
+            Ok(Found::Nothing) => failed(refusal),
+            Ok(Found::Unclear) => Outcome::Unknown(None),
+            Err(error) => {
+                tracing::warn!(%error, "a payment that was used cannot be looked for");
+                Outcome::Unknown(None)
+            }
+        }
     }
 
     /// Sends the transaction, from the least busy signer that can pay for it. It may wait for its
@@ -173,7 +217,8 @@ impl Work {
                 "the transaction succeeded, but the token does not say that it moved the money",
             )),
             Verdict::Reverted => match self.after_failure().await {
-                Ok(settled_by) => Outcome::Settled(settled_by),
+                Ok(Found::Settled(settled_by)) => Outcome::Settled(settled_by),
+                Ok(_) => Outcome::Unknown(Some(transaction)),
                 Err(refusal) => failed(refusal),
             },
         }
@@ -182,7 +227,8 @@ impl Work {
     /// Our transaction will never be in a block.
     async fn displaced(&self) -> Outcome {
         match self.after_failure().await {
-            Ok(settled_by) => Outcome::Settled(settled_by),
+            Ok(Found::Settled(settled_by)) => Outcome::Settled(settled_by),
+            Ok(_) => Outcome::Unknown(self.settlement.transaction()),
             Err(refusal) if refusal.reason == self.order.payment.reasons.used => failed(refusal),
             Err(_) => Outcome::NotSent(Unavailable::Rejected {
                 network: self.order.chain.network.clone(),
@@ -192,11 +238,14 @@ impl Work {
     }
 
     /// Whether somebody else's transaction settled this very payment, and if not, why ours failed.
-    /// Until the chain answers that, the outcome is not known.
-    async fn after_failure(&self) -> Result<B256, Refusal> {
+    /// Until the chain answers that, the outcome is not known. Nor is it where money moved through a
+    /// contract that does not show for which payment: called failed, a payer that it moved for would
+    /// be asked to pay again.
+    async fn after_failure(&self) -> Result<Found, Refusal> {
         let mut asked = 0;
         loop {
             match self.settled_by_another().await {
+                Ok(Ok(Found::Unclear)) if asked < DOUBTS => asked += 1,
                 Ok(Err(refusal)) if self.is_doubtful(&refusal) && asked < DOUBTS => asked += 1,
                 Ok(answer) => return answer,
                 Err(error) => {
@@ -207,15 +256,16 @@ impl Work {
         }
     }
 
-    async fn settled_by_another(&self) -> Result<Result<B256, Refusal>, RpcError> {
+    async fn settled_by_another(&self) -> Result<Result<Found, Refusal>, RpcError> {
         let Order { chain, payment, .. } = &self.order;
         let reasons = payment.reasons;
         let failure = Reverted::new("the transaction failed");
         let mut refusal = payment.diagnose(&chain.rpc, &failure).await?;
         if refusal.reason == reasons.used {
             // Before it was sent it would have gone through, so it cannot have been used before.
-            if let Some(transaction) = find_transfer(&self.order, self.age()).await? {
-                return Ok(Ok(transaction));
+            match find_transfer(&self.order, self.age()).await? {
+                Found::Nothing => {}
+                found => return Ok(Ok(found)),
             }
         }
         if refusal.reason == reasons.simulation {

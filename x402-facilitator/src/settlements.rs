@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, keccak256};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use x402_types::Amount;
 use x402_types::scheme::Refusal;
 
 use crate::Unavailable;
+use crate::order::Order;
 use crate::payment::{Payment, PaymentId};
 
 /// All payments that are remembered.
@@ -43,6 +44,8 @@ struct Signed {
     amount: Amount,
     /// Which of a wallet's signatures it came with.
     signature: Option<B256>,
+    /// What it pays for, which is not signed: of two sellers with one payee only one is paid.
+    purchase: B256,
 }
 
 /// One payment's way to settlement. Clones are handles of the same.
@@ -70,6 +73,9 @@ pub(crate) enum Outcome {
     Settled(B256),
     /// The money did not move; the transaction that failed, if any.
     Failed { refusal: Refusal, transaction: Option<B256> },
+    /// It is not known whether the money moved; the transaction of ours that did not move it, if any.
+    /// Whoever asks again has it looked at again.
+    Unknown(Option<B256>),
     /// Nothing was sent, for reasons that are not the payment's.
     NotSent(Unavailable),
 }
@@ -93,6 +99,8 @@ pub(crate) enum Claim {
     OtherAuthorization,
     /// The same authorization is being settled over another amount, or was.
     OtherAmount,
+    /// The same authorization is being settled for another purchase, or was.
+    OtherPurchase,
     /// There is no room to remember another one.
     Full,
 }
@@ -110,10 +118,11 @@ impl Settlements {
     }
 
     /// Claims a payment, or finds who did. `now` in seconds since 1970.
-    pub(crate) fn claim(&self, payment: &Payment, now: u64) -> Claim {
-        let Payment { id, digest, amount, ends, .. } = payment;
-        let signature = payment.proof.fingerprint();
-        self.claim_as(*id, Signed { digest: *digest, amount: *amount, signature }, *ends, now)
+    pub(crate) fn claim(&self, order: &Order, now: u64) -> Claim {
+        let Payment { id, digest, amount, ends, proof, .. } = &order.payment;
+        let (digest, amount, signature) = (*digest, *amount, proof.fingerprint());
+        let signed = Signed { digest, amount, signature, purchase: keccak256(&order.resource) };
+        self.claim_as(*id, signed, *ends, now)
     }
 
     /// Whether just this signature was claimed before, and checked then.
@@ -132,6 +141,7 @@ impl Settlements {
             match entry.settlement.lasts() {
                 true if entry.signed.digest != signed.digest => return Claim::OtherAuthorization,
                 true if entry.signed.amount != signed.amount => return Claim::OtherAmount,
+                true if entry.signed.purchase != signed.purchase => return Claim::OtherPurchase,
                 true => return Claim::Known(entry.settlement.clone()),
                 false => memory.entries.remove(&id),
             };
@@ -202,11 +212,23 @@ impl Settlement {
         self.progress.borrow().clone()
     }
 
+    /// The newest transaction of ours, where it is under way.
+    pub(crate) fn transaction(&self) -> Option<B256> {
+        match &*self.progress.borrow() {
+            Progress::Sent(transaction) => *transaction,
+            Progress::Preparing | Progress::Done(_) => None,
+        }
+    }
+
     /// Whether asking for the payment again must not settle it again.
     fn lasts(&self) -> bool {
         match &*self.progress.borrow() {
             Progress::Preparing | Progress::Sent(_) => true,
-            Progress::Done(outcome) => outcome.transaction().is_some(),
+            Progress::Done(outcome) => match outcome {
+                Outcome::Settled(_) => true,
+                Outcome::Failed { transaction, .. } => transaction.is_some(),
+                Outcome::Unknown(_) | Outcome::NotSent(_) => false,
+            },
         }
     }
 
@@ -276,17 +298,6 @@ impl Settlement {
     }
 }
 
-impl Outcome {
-    /// The transaction that settled the payment or failed to.
-    pub(crate) fn transaction(&self) -> Option<B256> {
-        match self {
-            Self::Settled(hash) => Some(*hash),
-            Self::Failed { transaction, .. } => *transaction,
-            Self::NotSent(_) => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloy_primitives::Address;
@@ -298,7 +309,7 @@ mod tests {
     }
 
     fn signed() -> Signed {
-        Signed { digest: B256::ZERO, amount: Amount::ZERO, signature: None }
+        Signed { digest: B256::ZERO, amount: Amount::ZERO, signature: None, purchase: B256::ZERO }
     }
 
     fn claim(settlements: &Settlements, nonce: u8, now: u64) -> Settlement {
@@ -324,6 +335,9 @@ mod tests {
         assert!(matches!(settlements.claim_as(id(1), other, 1_000, 0), Claim::OtherAmount));
         let other = Signed { digest: B256::repeat_byte(1), ..signed() };
         assert!(matches!(settlements.claim_as(id(1), other, 1_000, 0), Claim::OtherAuthorization));
+        let other = Signed { purchase: B256::repeat_byte(1), ..signed() };
+        assert!(matches!(settlements.claim_as(id(1), other, 1_000, 0), Claim::OtherPurchase));
+        assert!(matches!(settlements.claim_as(id(1), signed(), 1_000, 0), Claim::Known(_)));
     }
 
     #[test]

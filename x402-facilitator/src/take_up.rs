@@ -3,6 +3,7 @@
 use alloy_primitives::B256;
 use tokio::time::Instant;
 
+use crate::payment::Found;
 use crate::receipt::find_transfer;
 use crate::settle::{RETRY, Work, failed};
 use crate::settlements::{Outcome, Progress};
@@ -49,8 +50,11 @@ impl Work {
             (Ok(Checked::Ready(gas)), None) => return Ok(self.send(gas, Instant::now()).await),
             (Ok(Checked::After(_)), None) => return Ok(self.prepare_and_send().await),
             (Err(refusal), _) if refusal.reason == payment.reasons.used => {
-                let transfer = find_transfer(&self.order, self.age()).await?;
-                return Ok(transfer.map_or_else(|| failed(refusal), Outcome::Settled));
+                return Ok(match find_transfer(&self.order, self.age()).await? {
+                    Found::Settled(transaction) => Outcome::Settled(transaction),
+                    Found::Nothing => failed(refusal),
+                    Found::Unclear => Outcome::Unknown(transaction),
+                });
             }
             (_, Some(expired)) => expired.clone(),
             (Err(refusal), None) => refusal,

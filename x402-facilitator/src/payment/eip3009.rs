@@ -8,7 +8,9 @@ use x402_evm::{Domain, EXACT, ExactTerms};
 use x402_types::scheme::Refusal;
 use x402_types::{ErrorReason, TransferMethod};
 
-use super::{Given, Method, Payment, PaymentId, Proof, Reasons, check_domain, expired_or_refused};
+use super::{
+    Found, Given, Method, Payment, PaymentId, Proof, Reasons, check_domain, expired_or_refused,
+};
 use crate::RpcError;
 use crate::order::Refused;
 use crate::rpc::{Reverted, Rpc};
@@ -66,6 +68,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Payment, Refused> {
         is_metered: false,
         digest: authorization.signing_hash(terms.domain()),
         proof,
+        begins: authorization.valid_after_seconds(),
         ends: authorization.valid_before_seconds(),
         expired,
         to: terms.asset(),
@@ -145,7 +148,7 @@ pub(super) async fn find_transfer(
     rpc: &Rpc,
     from: u64,
     to: u64,
-) -> Result<Option<B256>, RpcError> {
+) -> Result<Found, RpcError> {
     // Both events have the payer as their first topic.
     let filter = Filter::new()
         .address(payment.asset)
@@ -165,7 +168,8 @@ pub(super) async fn find_transfer(
                 && payment.is_transfer(&log.inner)
         })
     };
-    Ok(used.filter(settles).find_map(|log| log.transaction_hash))
+    let settled = used.filter(settles).find_map(|log| log.transaction_hash);
+    Ok(settled.map_or(Found::Nothing, Found::Settled))
 }
 
 pub(super) fn is_use(payment: &Payment, nonce: B256, log: &Log) -> bool {

@@ -7,6 +7,7 @@ mod eip3009;
 mod permit2;
 mod signature;
 mod sponsoring;
+mod wrapped;
 
 pub(crate) use approval::Approval;
 pub(crate) use signature::{Answering, Proof, signed};
@@ -45,6 +46,8 @@ pub(crate) struct Payment {
     /// What was signed, in 32 bytes.
     pub(crate) digest: B256,
     pub(crate) proof: Proof,
+    /// The second since 1970 before which it could not be settled.
+    pub(crate) begins: u64,
     /// The second since 1970 from which on it cannot be settled.
     pub(crate) ends: u64,
     /// Set where the payment is too old to be settled, though it may have been settled in time.
@@ -59,6 +62,17 @@ pub(crate) struct Payment {
     pub(crate) only_from: Option<Address>,
     pub(crate) reasons: &'static Reasons,
     method: Method,
+}
+
+/// What blocks show of a payment whose nonce was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// This transaction settled it.
+    Settled(B256),
+    /// Money moved that may have been this payment's, and nothing shows whether it was.
+    Unclear,
+    /// No money moved that can have been this payment's.
+    Nothing,
 }
 
 /// What is particular to a way of moving.
@@ -210,7 +224,7 @@ impl Payment {
         rpc: &Rpc,
         from: u64,
         to: u64,
-    ) -> Result<Option<B256>, RpcError> {
+    ) -> Result<Found, RpcError> {
         match &self.method {
             Method::Eip3009 { nonce, .. } => {
                 eip3009::find_transfer(self, *nonce, rpc, from, to).await

@@ -1,6 +1,6 @@
 //! `exact` and `upto` by Permit2, each through its proxy.
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types_eth::{Filter, Log as MinedLog};
 use alloy_sol_types::{SolError, SolEvent, sol};
 use serde::Deserialize;
@@ -12,7 +12,8 @@ use x402_types::scheme::Refusal;
 use x402_types::{ErrorReason, PaymentRequirements, TransferMethod};
 
 use super::{
-    Given, Method, Payment, PaymentId, Proof, Reasons, approval, expired_or_refused, sponsoring,
+    Found, Given, Method, Payment, PaymentId, Proof, Reasons, approval, expired_or_refused,
+    sponsoring, wrapped,
 };
 use crate::RpcError;
 use crate::order::{Operation, Refused};
@@ -124,6 +125,7 @@ pub(super) fn read(given: &Given<'_>, scheme: &'static str) -> Result<Payment, R
         is_metered,
         digest: terms.digest(&authorization),
         proof,
+        begins: authorization.valid_after_seconds(),
         // The second of the deadline still counts.
         ends: authorization.deadline_seconds().saturating_add(1),
         expired,
@@ -168,7 +170,7 @@ pub(super) async fn diagnose(
     let (token, payer) = (payment.asset, payment.payer);
     let needed = payment.amount.units();
     let nonce = authorization.nonce.units();
-    let nonces = Permit2::nonceBitmapCall { owner: payer, word: nonce >> 8usize };
+    let nonces = nonces(payer, nonce);
     let balance = Token::balanceOfCall { account: payer };
     let allowance = Allowances::allowanceCall { owner: payer, spender: PERMIT2 };
     let (proxy, permit2, used, balance, allowance) = tokio::try_join!(
@@ -209,8 +211,13 @@ pub(super) async fn diagnose(
     refusal(reason.unwrap_or_else(|| payment.reasons.simulation.clone()), reverted.reason.clone())
 }
 
+/// The question for the nonces among which this one is.
+pub(super) fn nonces(owner: Address, nonce: U256) -> Permit2::nonceBitmapCall {
+    Permit2::nonceBitmapCall { owner, word: nonce >> 8usize }
+}
+
 /// The bit of a nonce within its word.
-fn bit_of(nonce: U256) -> usize {
+pub(super) fn bit_of(nonce: U256) -> usize {
     usize::from(nonce.byte(0))
 }
 
@@ -229,14 +236,15 @@ fn reason_of(selector: [u8; 4]) -> Option<ErrorReason> {
 }
 
 /// Permit2 logs no nonces, and a payer may pay one payee the same twice: so it is not enough that
-/// the money moved. The transaction must be a call of the proxy on this very authorization.
+/// the money moved. The transaction must be a call of the proxy on this very authorization, or show
+/// that it made one ([`wrapped`]).
 pub(super) async fn find_transfer(
     payment: &Payment,
     authorization: &Permit2Authorization,
     rpc: &Rpc,
     from: u64,
     to: u64,
-) -> Result<Option<B256>, RpcError> {
+) -> Result<Found, RpcError> {
     let filter = Filter::new()
         .address(payment.asset)
         .event_signature(Transfer::SIGNATURE_HASH)
@@ -247,13 +255,39 @@ pub(super) async fn find_transfer(
     let logs = rpc.logs(&filter).await?;
     let is_candidate = |log: &&MinedLog| !log.removed && payment.is_transfer(&log.inner);
     let hashes = logs.iter().rev().filter(is_candidate).filter_map(|log| log.transaction_hash);
-    for hash in hashes.take(MOST_CANDIDATES) {
-        let Some(call) = rpc.transaction(hash).await? else { continue };
-        if call.to == Some(payment.to) && authorization.is_settled_by(payment.amount, &call.input) {
-            return Ok(Some(hash));
+    let mut hashes: Vec<B256> = hashes.collect();
+    hashes.dedup();
+    let mut found = Found::Nothing;
+    if hashes.len() > MOST_CANDIDATES {
+        hashes.truncate(MOST_CANDIDATES);
+        found = Found::Unclear;
+    }
+    for hash in hashes {
+        let Some(call) = rpc.transaction(hash).await? else {
+            // The node knows its logs, but not yet what was called.
+            found = Found::Unclear;
+            continue;
+        };
+        let settled = if call.to == Some(payment.to) {
+            authorization.is_settled_by(payment.amount, &call.input)
+        } else if payment.only_from.is_some() {
+            // That proxy takes calls of our signer alone, so none through a contract.
+            false
+        } else {
+            match wrapped::look(payment, authorization, rpc, hash, &call.input).await? {
+                Found::Settled(_) => true,
+                Found::Nothing => false,
+                Found::Unclear => {
+                    found = Found::Unclear;
+                    false
+                }
+            }
+        };
+        if settled {
+            return Ok(Found::Settled(hash));
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 #[cfg(test)]

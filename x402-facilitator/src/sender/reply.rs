@@ -1,7 +1,5 @@
 //! What a node's reply to a transaction means.
 
-use alloy_transport::RpcError as AlloyError;
-
 use crate::RpcError;
 
 /// A node's reply to a transaction.
@@ -28,11 +26,11 @@ impl Reply {
             Ok(()) => return Self::Accepted,
             Err(error) => error,
         };
-        let RpcError::Transport(AlloyError::ErrorResp(payload)) = error else {
+        let RpcError::Answer { message, .. } = error else {
             return Self::Unclear(error.to_string());
         };
-        let message = payload.message.chars().take(300).collect();
-        let words = payload.message.to_ascii_lowercase();
+        let message = message.clone();
+        let words = message.to_ascii_lowercase();
         let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
         if says(&["unknown"]) {
             Self::Unclear(message)
@@ -81,7 +79,7 @@ mod tests {
     fn reply(message: &'static str) -> Reply {
         let payload =
             serde_json::from_value(serde_json::json!({"code": -32000, "message": message}));
-        Reply::of(&Err(RpcError::Transport(TransportError::ErrorResp(payload.unwrap()))))
+        Reply::of(&Err(TransportError::ErrorResp(payload.unwrap()).into()))
     }
 
     #[test]
@@ -108,7 +106,7 @@ mod tests {
         assert!(matches!(reply("upstream timed out"), Reply::Unclear(_)));
         assert!(matches!(reply("nonce too high"), Reply::Unclear(_)));
         assert!(matches!(reply("unknown transaction type"), Reply::Unclear(_)));
-        let lost = Reply::of(&Err(TransportErrorKind::backend_gone().into()));
+        let lost = Reply::of(&Err(RpcError::from(TransportErrorKind::backend_gone())));
         assert!(matches!(lost, Reply::Unclear(_)));
     }
 }

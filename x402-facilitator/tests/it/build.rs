@@ -90,7 +90,7 @@ async fn an_rpc_that_cannot_be_asked_is_a_mistake() {
     let world = World::instant();
     world.wire.breaks("*", Fault::Broken);
     let told = problems([world.chain()]).await;
-    assert_eq!(told, ["the RPC of eip155:84532 cannot be asked: the wire is cut"]);
+    assert_eq!(told, ["the RPC of eip155:84532 cannot be asked: no connection to the RPC"]);
 }
 
 #[tokio::test]

@@ -182,3 +182,53 @@ async fn on_an_instant_chain_nothing_is_waited_for() {
     assert!(settle(&facilitator, &request).await.success);
     assert_eq!(started.elapsed(), Duration::ZERO);
 }
+
+// What for
+
+#[tokio::test]
+async fn one_payment_is_not_settled_for_two_resources() {
+    let world = World::instant();
+    let facilitator = world.facilitator().await;
+    let payment = world.payment();
+    let settled = settle(&facilitator, &payment.v2().await).await;
+    assert!(settled.success, "{settled:?}");
+    let other = payment.clone().of_resource("https://other.example/weather");
+    for request in [other.v2().await, other.v1().await] {
+        let answer = settle(&facilitator, &request).await;
+        assert_eq!(reason(&answer), "duplicate_settlement");
+        assert_eq!(answer.transaction, "");
+    }
+    assert_eq!(settle(&facilitator, &payment.v2().await).await, settled, "again, the same");
+    let by_version_1 = settle(&facilitator, &payment.v1().await).await;
+    assert_eq!(by_version_1.transaction, settled.transaction);
+    assert_eq!(world.paid(), PRICE);
+}
+
+#[tokio::test]
+async fn nor_is_it_while_it_is_being_settled() {
+    let world = World::manual();
+    let facilitator = world.facilitator().await;
+    let payment = world.payment();
+    let [first, again] = [(); 2].map(|()| start(&facilitator, payment.clone()));
+    until(|| world.devnet.waiting() == 1).await;
+    let mut other = payment.of_resource("https://api.example.com/news");
+    assert_eq!(reason(&settle(&facilitator, &other.v2().await).await), "duplicate_settlement");
+    other.resource = format!("https://api.example.com/weather?{}", "a".repeat(3_000));
+    assert_eq!(reason(&settle(&facilitator, &other.v1().await).await), "duplicate_settlement");
+    world.devnet.mine();
+    let settled = first.await.unwrap();
+    assert!(settled.success, "{settled:?}");
+    assert_eq!(again.await.unwrap(), settled);
+}
+
+#[tokio::test]
+async fn what_was_not_sent_may_be_settled_for_another_resource() {
+    let world = World::instant();
+    let facilitator = world.facilitator().await;
+    let payment = world.payment();
+    world.wire.breaks("eth_estimateGas", Fault::Broken);
+    no_settlement(&facilitator, &payment.v2().await).await;
+    world.wire.mends();
+    let other = payment.of_resource("https://other.example/weather");
+    assert!(settle(&facilitator, &other.v2().await).await.success);
+}

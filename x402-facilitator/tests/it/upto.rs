@@ -245,10 +245,12 @@ async fn without_an_allowance_it_says_so() {
 }
 
 #[tokio::test]
-async fn a_payment_that_was_settled_elsewhere_is_refused() {
+async fn a_payment_that_was_settled_elsewhere_is_found_and_over_no_other_amount() {
     let world = world().await;
     let [here, elsewhere] = [world.facilitator().await, world.facilitator().await];
-    let request = Permit2Payment::upto(&world.payer).v2().await;
-    assert!(settle(&elsewhere, &request).await.success);
-    assert_eq!(refusal(&here, &request).await, "permit2_invalid_nonce");
+    let payment = Permit2Payment::upto(&world.payer);
+    let transaction = settle(&elsewhere, &payment.v2().await).await.transaction;
+    let less = settle(&here, &payment.over(PRICE - 1).await).await;
+    assert_eq!(reason(&less), "permit2_invalid_nonce");
+    is_found(&here, &payment.v2().await, &transaction, "permit2_invalid_nonce").await;
 }

@@ -1,8 +1,10 @@
 //! A facilitator on a development chain, and a wire between the two that can be cut.
 
+mod contract;
 mod permit2;
 mod wire;
 
+pub(crate) use contract::{caller, forwarder, yes_man};
 pub(crate) use permit2::Permit2Payment;
 pub(crate) use wire::{Fault, Wire};
 
@@ -129,6 +131,8 @@ pub(crate) struct Payment {
     pub(crate) payer: LocalSigner,
     pub(crate) offer: PaymentRequirements,
     pub(crate) authorization: Authorization,
+    /// What for.
+    pub(crate) resource: String,
 }
 
 impl Payment {
@@ -146,7 +150,13 @@ impl Payment {
             valid_before: Amount::from(now() + 300),
             nonce,
         };
-        Self { payer, offer, authorization }
+        let resource = "https://api.example.com/weather".to_owned();
+        Self { payer, offer, authorization, resource }
+    }
+
+    pub(crate) fn of_resource(mut self, address: &str) -> Self {
+        self.resource = address.to_owned();
+        self
     }
 
     pub(crate) fn with_offer(mut self, change: impl FnOnce(&mut PaymentRequirements)) -> Self {
@@ -172,6 +182,12 @@ impl Payment {
         ExactPayload { signature: signature.to_string(), authorization: message }
     }
 
+    /// The call that settles it, whoever makes it.
+    pub(crate) async fn calldata(&self) -> Bytes {
+        let signature = self.payload().await.signature.parse().unwrap();
+        self.authorization.calldata(signature)
+    }
+
     pub(crate) async fn v2(&self) -> Request {
         self.v2_of(RawObject::new(&self.payload().await).unwrap())
     }
@@ -187,7 +203,7 @@ impl Payment {
     ) -> Request {
         let payment = PaymentPayload {
             x402_version: Default::default(),
-            resource: Some(ResourceInfo::new("https://api.example.com/weather")),
+            resource: Some(ResourceInfo::new(&self.resource)),
             accepted: Verbatim::new(accepted).unwrap(),
             payload,
             extensions: None,
@@ -202,7 +218,7 @@ impl Payment {
 
     pub(crate) async fn v1(&self) -> Request {
         let payload = RawObject::new(&self.payload().await).unwrap();
-        let resource = ResourceInfo::new("https://api.example.com/weather");
+        let resource = ResourceInfo::new(&self.resource);
         let offer = v1::PaymentRequirements::from_v2(&self.offer, &resource).unwrap();
         let payment = v1::PaymentPayload {
             x402_version: Default::default(),
@@ -257,8 +273,7 @@ pub(crate) async fn submit(
     payment: &Payment,
     outbids: u128,
 ) -> String {
-    let signature = payment.payload().await.signature.parse().unwrap();
-    let input = payment.authorization.calldata(signature);
+    let input = payment.calldata().await;
     call(devnet, signer, x402_devnet::USDC, input, outbids).await
 }
 
@@ -276,7 +291,7 @@ pub(crate) async fn call(
     let transaction = TxEip1559 {
         chain_id: devnet.chain_id(),
         nonce: provider.get_transaction_count(signer.address()).pending().await.unwrap(),
-        gas_limit: 250_000,
+        gas_limit: 600_000,
         max_fee_per_gas: fees.max_fee_per_gas * outbids,
         max_priority_fee_per_gas: fees.max_priority_fee_per_gas * outbids,
         to: TxKind::Call(to),
@@ -312,6 +327,20 @@ pub(crate) async fn refusal(facilitator: &EvmFacilitator, request: &Request) -> 
     assert_eq!(reason(&settled), verified.as_str());
     assert_eq!(settled.transaction, "");
     verified.as_str().to_owned()
+}
+
+/// What was settled without this facilitator is not good any more, and found when it is to be settled.
+pub(crate) async fn is_found(
+    facilitator: &EvmFacilitator,
+    request: &Request,
+    transaction: &str,
+    used: &str,
+) {
+    let verified = verify(facilitator, request).await;
+    assert_eq!(verified.invalid_reason.unwrap().as_str(), used);
+    let settled = settle(facilitator, request).await;
+    assert!(settled.success, "{settled:?}");
+    assert_eq!(settled.transaction, transaction);
 }
 
 pub(crate) async fn until(condition: impl Fn() -> bool) {
