@@ -1,11 +1,16 @@
 use std::ops::Deref;
 
+use axum::Extension;
 use axum::extract::OriginalUri;
+use axum::middleware::AddExtension;
 use tower_layer::Layer;
 use x402_server::layer::{GateLayer, GateService};
 use x402_server::{ConfigError, Gate, Listing, PaywallBuilder, Price};
 
 /// A seller's settings: who is paid, in what, where, and who settles. One for a site.
+///
+/// As a layer of a router it is what the handlers with [`#[paid]`](macro@crate::paid) sell by. Like
+/// every layer it is for the routes that the router has by then; of two, the inner one counts.
 ///
 /// Cloning shares it.
 #[derive(Clone, Debug)]
@@ -63,6 +68,14 @@ impl Deref for Paywall {
 
     fn deref(&self) -> &x402_server::Paywall {
         &self.0
+    }
+}
+
+impl<S> Layer<S> for Paywall {
+    type Service = AddExtension<S, Self>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Extension(self.clone()).layer(inner)
     }
 }
 

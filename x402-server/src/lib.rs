@@ -1,11 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod allowance;
+pub mod cors;
 mod engine;
 pub mod facilitator;
 mod foreign;
 #[cfg(feature = "tower")]
 pub mod layer;
+mod page;
 mod paywall;
 
-pub use engine::{Admission, ChargeError, Gate, Payment, Reply, RequestHead, StoredAnswer, Ticket};
-pub use paywall::{ConfigError, IntoNetwork, Listing, Mistake, Paywall, PaywallBuilder, Price};
+pub use allowance::Allowance;
+pub use engine::{
+    Admission, Canceled, ChargeError, Entry, Gate, Hooks, Payment, Recovery, Refused, Reply,
+    RequestHead, RequestInfo, Settling, StoredAnswer, Ticket,
+};
+pub use paywall::{
+    ConfigError, Directory, DynamicPrice, Inquiry, IntoNetwork, ListedPrice, ListedRoute, Listing,
+    Mistake, Paywall, PaywallBuilder, Price, Quote, Tag, TagScheme,
+};

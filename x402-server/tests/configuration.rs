@@ -20,11 +20,32 @@ async fn nothing_set_is_told_in_one_go() {
     assert_eq!(
         error.to_string(),
         r#"the paywall's configuration is wrong in 4 places:
-  - no network: add .network("base"), or .network("base-sepolia") for tests
-  - nobody is paid: add .pay_to("0x…") with your address
-  - no public address: add .public_url("https://api.example.com"). It is never taken from a request, whose Host header anybody can write
-  - no facilitator: add .facilitator("https://…"), or .facilitator_in_process(..)"#
+  - no network: add .network("base"), or .network("base-sepolia") for tests (from_env: X402_NETWORK)
+  - nobody is paid: add .pay_to("0x…") with your address (from_env: X402_PAY_TO)
+  - no public address: add .public_url("https://api.example.com") (from_env: X402_PUBLIC_URL). It is never taken from a request, whose Host header anybody can write
+  - no facilitator: add .facilitator("https://…"), or .facilitator_in_process(..) (from_env: X402_FACILITATOR)"#
     );
+}
+
+#[tokio::test]
+async fn the_essentials_can_stand_in_the_environment() {
+    let vars = |name: &str| {
+        let value = match name {
+            "X402_NETWORK" => "base-sepolia, eip155:8453",
+            "X402_PAY_TO" => common::PAY_TO,
+            "X402_PUBLIC_URL" => common::SITE,
+            "X402_FACILITATOR" => " ",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let builder = || x402_server::PaywallBuilder::from_vars(vars);
+    let missed = mistakes_of(builder()).await;
+    assert!(missed.ends_with("(from_env: X402_FACILITATOR)"), "{missed}");
+    let paywall: Paywall =
+        builder().facilitator_in_process(Double::default()).build().await.unwrap();
+    let debugged = format!("{:?}", paywall.price("$0.01").unwrap().gate().unwrap());
+    assert!(debugged.contains("eip155:84532") && debugged.contains("eip155:8453"), "{debugged}");
 }
 
 #[tokio::test]

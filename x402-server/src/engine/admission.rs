@@ -1,5 +1,7 @@
 use std::sync::Arc;
+use std::time::Instant;
 
+use tracing::{Instrument, Span};
 use x402_ledger::{ClaimState, PaymentKey};
 use x402_types::facilitator::Request;
 use x402_types::scheme::{CheckedPayment, Refusal};
@@ -7,11 +9,14 @@ use x402_types::{ErrorReason, Fault, PaymentFlow, SettleResponse};
 
 use super::answers::Why;
 use super::claim::Hold;
-use super::gate::{Admission, Gate};
+use super::gate::Admission;
 use super::head::RequestHead;
+use super::hooks::{Entry, Recovery};
 use super::identifiers::Known;
 use super::meter::Meter;
 use super::naming::Named;
+use super::observed::{Fate, Seen, reason, verifying};
+use super::offered::Offered;
 use super::payment::Payment;
 use super::purchase::Purchase;
 use super::seen_through::Panicked;
@@ -30,7 +35,7 @@ const CLOCK_SKEW: u64 = 600;
 
 /// A request with a payment that meets an offer, as far as can be told offline.
 pub(crate) struct Paid {
-    gate: Gate,
+    offered: Offered,
     purchase: Purchase,
     sent: Sent,
     request: Request,
@@ -44,18 +49,32 @@ pub(crate) struct Paid {
     remembered: u64,
     /// That the payment has ended, though not long ago. It may still be owed.
     lapsed: Option<Refusal>,
+    seen: Seen,
 }
 
 impl Paid {
     /// Checks a payment offline.
-    pub(super) fn check(gate: &Gate, sent: Sent, purchase: &Purchase) -> Result<Self, Why> {
-        let offer = sent.find_offer(gate.offers()).ok_or(Why::NoSuchOffer)?;
-        if sent.resource().is_some_and(|resource| !same_resource(resource, purchase.url())) {
-            return Err(Why::OtherResource);
+    pub(super) fn check(
+        offered: &Offered,
+        sent: Sent,
+        purchase: &Purchase,
+        seen: &Seen,
+    ) -> Result<Self, Why> {
+        let offer = sent.find_offer(offered.offers()).ok_or(Why::NoSuchOffer)?;
+        match sent.resource() {
+            Some(resource) if !same_resource(resource, purchase.url()) => {
+                return Err(Why::OtherResource);
+            }
+            // Settled without being verified, only this tells a facilitator apart what one payment
+            // is presented for in several places.
+            None if offered.flow() == PaymentFlow::Upfront && sent.names_resource() => {
+                return Err(Why::OtherResource);
+            }
+            _ => {}
         }
-        gate.check_echo(&sent, purchase)?;
+        offered.check_echo(&sent, purchase)?;
         let now = seconds_since_1970();
-        let check = gate.shared().rules.check;
+        let check = offered.shared().rules.check;
         let (checked, lapsed) = match offer.terms.check(sent.payload(), now, check) {
             Ok(checked) => (checked, None),
             Err(refusal) if has_ended(&refusal) => {
@@ -69,7 +88,7 @@ impl Paid {
             Err(refusal) => return Err(why_not(refusal)),
         };
         let CheckedPayment { payer, nonce, amount, valid_before } = checked;
-        let Offer { requirements, asset, metered, .. } = offer;
+        let Offer { requirements, asset, metered, streaming, .. } = offer;
         // What may cost nothing in the end must not be remembered for ages.
         let longest = requirements.max_timeout_seconds.saturating_add(CLOCK_SKEW);
         if *metered && valid_before > now.saturating_add(longest) {
@@ -86,15 +105,20 @@ impl Paid {
             asset: Arc::clone(asset),
             requirements: requirements.clone(),
             receipt: None,
-            meter: metered.then(|| Arc::new(Meter::new(amount.min(requirements.amount)))),
+            meter: metered.then(|| {
+                let limit = amount.min(requirements.amount);
+                Arc::new(if *streaming { Meter::of_stream(limit) } else { Meter::new(limit) })
+            }),
+            streaming: *streaming,
         };
+        seen.offers(&payment);
         let request = sent.request(offer, purchase.url()).ok_or(Why::Internal)?;
         // However far off the end that the payer chose is.
         let longest = now.saturating_add(offer.requirements.max_timeout_seconds);
         let remembered = valid_before.min(longest).saturating_add(GRACE);
-        let (gate, purchase, named) = (gate.clone(), purchase.clone(), None);
+        let (offered, purchase, named) = (offered.clone(), purchase.clone(), None);
         Ok(Self {
-            gate,
+            offered,
             purchase,
             sent,
             request,
@@ -105,12 +129,17 @@ impl Paid {
             named,
             remembered,
             lapsed,
+            seen: seen.clone(),
         })
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Reads the payment's name, where the route takes names.
     pub(super) fn name<H: RequestHead + ?Sized>(mut self, head: &H) -> Result<Self, Why> {
-        if let Some(required) = self.gate.identifier() {
+        if let Some(required) = self.offered.identifier() {
             self.named = Named::read(&self.sent, head, required)?;
         }
         Ok(self)
@@ -121,28 +150,47 @@ impl Paid {
         if let Some(known) = self.known() {
             return known;
         }
-        let why = match self.claim_and_verify().await {
+        let why = match self.enter().await {
             Ok(ticket) => return Admission::Admit(ticket),
-            Err(why) => why,
+            Err(Stop::GivenAway) => {
+                self.seen.ends(Fate::GivenAway);
+                return Admission::GivenAway;
+            }
+            Err(Stop::Why(why)) => why,
         };
         // Another request with this payment may have been answered meanwhile.
         let used = matches!(why, Why::Taken(ClaimState::Used));
         let known = if used { self.known() } else { None };
-        known.unwrap_or_else(|| Admission::Reject(self.gate.answer(why, &self.purchase)))
+        known.unwrap_or_else(|| self.turn_away(why))
+    }
+
+    async fn enter(&self) -> Result<Box<Ticket>, Stop> {
+        if let Some(hooks) = &self.offered.shared().hooks {
+            entry(hooks.before_verify(&self.payment).await)?;
+        }
+        self.claim_and_verify().await
     }
 
     /// What a name has settled already.
     fn known(&self) -> Option<Admission> {
         let named = self.named.as_ref()?;
-        match self.gate.shared().identifiers.find(&self.key, named, self.now) {
+        match self.offered.shared().identifiers.find(&self.key, named, self.now) {
             Known::Nothing => None,
-            Known::Answered(answer) => Some(Admission::Again(answer)),
-            Known::Other => Some(Admission::Reject(self.gate.answer(Why::Renamed, &self.purchase))),
+            Known::Answered(answer) => {
+                self.seen.ends(Fate::Again);
+                self.seen.is_answered(answer.status);
+                Some(Admission::Again(answer))
+            }
+            Known::Other => Some(self.turn_away(Why::Renamed)),
         }
     }
 
-    async fn claim_and_verify(&self) -> Result<Box<Ticket>, Why> {
-        let shared = self.gate.shared();
+    fn turn_away(&self, why: Why) -> Admission {
+        Admission::Reject(self.offered.turn_away(why, &self.purchase, &self.seen))
+    }
+
+    async fn claim_and_verify(&self) -> Result<Box<Ticket>, Stop> {
+        let shared = self.offered.shared();
         let forgotten = self.valid_before.saturating_add(GRACE);
         let (key, purchase) = (self.key.clone(), self.purchase.clone());
         let hold = Hold::claim(Arc::clone(shared), key, purchase, forgotten, self.now).await?;
@@ -151,7 +199,7 @@ impl Paid {
             let (remembered, now) = (self.remembered, self.now);
             if let Err(why) = identifiers.reserve(&self.key, named, remembered, now) {
                 hold.give_back().await;
-                return Err(why);
+                return Err(why.into());
             }
         }
         if let Some(receipt) = hold.paid().cloned() {
@@ -159,21 +207,55 @@ impl Paid {
         }
         if let Some(refusal) = &self.lapsed {
             hold.give_back().await;
-            return Err(why_not(refusal.clone()));
+            return Err(why_not(refusal.clone()).into());
         }
-        if self.gate.flow() == PaymentFlow::Upfront {
+        if self.offered.flow() == PaymentFlow::Upfront {
             let settlement = self.settlement(false);
             return match settlement::start(Arc::clone(shared), hold, settlement).await {
                 Ok(Outcome::Settled(receipt, hold)) => Ok(self.ticket(hold, Some(receipt), None)),
-                Ok(Outcome::Not(why)) => Err(why),
-                Err(Panicked) => Err(Why::SettlementUnknown),
+                Ok(Outcome::GivenAway) => Err(Stop::GivenAway),
+                Ok(Outcome::Not(why)) => Err(why.into()),
+                Err(Panicked) => Err(Why::SettlementUnknown.into()),
             };
         }
-        if let Err(why) = verify(shared, &self.request, &self.payment).await {
+        if let Err(stop) = self.verify().await {
             hold.give_back().await;
-            return Err(why);
+            return Err(stop);
         }
         Ok(self.ticket(hold, None, Some(self.settlement(true))))
+    }
+
+    /// Has the payment verified, with the seller's hooks around it.
+    async fn verify(&self) -> Result<(), Stop> {
+        let shared = self.offered.shared();
+        let verified = self.ask(shared).await;
+        let Some(hooks) = &shared.hooks else { return Ok(verified?) };
+        match verified {
+            Ok(()) => entry(hooks.after_verify(&self.payment).await),
+            Err(Why::Refused(reason)) => {
+                match hooks.on_verify_failure(&self.payment, &reason).await {
+                    Recovery::Stand => Err(Why::Refused(reason).into()),
+                    Recovery::GiveAway => Err(Stop::GivenAway),
+                }
+            }
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// Asks the facilitator, which is seen.
+    async fn ask(&self, shared: &Shared) -> Result<(), Why> {
+        let (span, began) = (verifying(&self.payment), Instant::now());
+        let asked = verify(shared, &self.request, &self.payment).instrument(span.clone());
+        let verified = asked.await;
+        self.seen.tally.verified(began);
+        match &verified {
+            Ok(()) => span.record("x402.outcome", "valid"),
+            Err(why @ Why::Refused(_)) => {
+                span.record("x402.outcome", "invalid").record("error.type", reason(why))
+            }
+            Err(why) => span.record("x402.outcome", "failed").record("error.type", reason(why)),
+        };
+        verified
     }
 
     fn settlement(&self, verified: bool) -> Box<Settlement> {
@@ -185,6 +267,8 @@ impl Paid {
             amount: self.payment.amount,
             verified,
             response_header: self.sent.response_header(),
+            seen: self.seen.clone(),
+            span: Span::none(),
         })
     }
 
@@ -195,10 +279,32 @@ impl Paid {
         settlement: Option<Box<Settlement>>,
     ) -> Box<Ticket> {
         let payment = Payment { receipt, ..self.payment.clone() };
-        let (gate, purchase) = (self.gate.clone(), self.purchase.clone());
+        let (offered, purchase) = (self.offered.clone(), self.purchase.clone());
         let header = self.sent.response_header();
         let named = self.named.is_some();
-        Box::new(Ticket::new(gate, payment, hold, settlement, purchase, header, named))
+        let ticket = Ticket::new(offered, payment, hold, settlement, purchase, header, named);
+        Box::new(ticket.seen(self.seen.clone()))
+    }
+}
+
+/// Why a payment does not lead to a ticket.
+enum Stop {
+    Why(Why),
+    GivenAway,
+}
+
+impl From<Why> for Stop {
+    fn from(why: Why) -> Self {
+        Self::Why(why)
+    }
+}
+
+/// What a hook says of a payment.
+fn entry(said: Entry) -> Result<(), Stop> {
+    match said {
+        Entry::GoOn => Ok(()),
+        Entry::GiveAway => Err(Stop::GivenAway),
+        Entry::Refuse(refused) => Err(Why::Hooked(refused).into()),
     }
 }
 

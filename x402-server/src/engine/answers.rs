@@ -12,7 +12,9 @@
 //! | a name that another payment or request has | 409 | no | as before |
 //! | used before | 409 | no | used |
 //! | in use right now | 409 | no | in use |
+//! | a seller's hook or price function refuses | its own, never 402 | no | unused |
 //! | our own configuration | 500 | no | unused |
+//! | an answer too long to be held back, or one that broke off | 500 | no | unused |
 //! | our store full or broken | 503 | no | unused |
 //! | the facilitator is out of reach, or answers nonsense, before settlement | 502 | no | unused |
 //! | sent to be settled and not confirmed | 503 | no | held until known |
@@ -26,6 +28,7 @@ use x402_ledger::ClaimState;
 use x402_types::{ErrorReason, Fault, JsonError, SettleResponse, encode};
 
 use super::challenge::Challenge;
+use super::refused::Refused;
 use super::reply::Reply;
 use crate::foreign::excerpt;
 
@@ -63,9 +66,16 @@ pub(crate) enum Why {
         transaction: String,
     },
     SettlementUnknown,
+    /// A seller's hook says so.
+    Hooked(Refused),
 }
 
 impl Why {
+    /// The answer to what went wrong on our side, before there were any terms.
+    pub(crate) fn internal() -> Reply {
+        internal()
+    }
+
     /// The answer. `url` is the address that was asked for.
     pub(crate) fn reply(self, challenge: &Challenge, url: &str) -> Reply {
         self.try_reply(challenge, url).unwrap_or_else(|error| {
@@ -88,7 +98,7 @@ impl Why {
             }
             Self::NoSuchOffer => challenge.refused(url, "No matching payment requirements")?,
             Self::OtherResource => {
-                challenge.refused(url, "No matching payment requirements: the payment names another resource")?
+                challenge.refused(url, "No matching payment requirements: the payment names another resource, or none where it must")?
             }
             Self::Refused(reason) => refused(&reason, challenge, url)?,
             Self::Taken(state) => taken(&state),
@@ -138,6 +148,7 @@ impl Why {
                 "It is not known whether the payment was settled. Do not pay again: ask again with the same payment.",
             )
             .with_header("retry-after", RETRY_AFTER.to_owned()),
+            Self::Hooked(refused) => refused.reply(),
         })
     }
 }

@@ -29,12 +29,12 @@ const ADDRESS: &str = "\u{1}address\u{1}";
 impl Challenge {
     pub(crate) fn new(
         resource: ResourceInfo,
+        accepts: Vec<Verbatim<PaymentRequirements>>,
         offers: &[Offer],
         extensions: Option<RawObject>,
         accept_v1: bool,
     ) -> Result<Self, JsonError> {
         let requirements = |offer: &Offer| offer.requirements.clone();
-        let accepts = offers.iter().map(requirements).collect();
         let in_v1 = offers.iter().filter(|offer| accept_v1 && offer.in_v1).map(requirements);
         let in_v1: Vec<_> = in_v1.collect();
         let terms = PaymentRequired {
@@ -66,10 +66,16 @@ impl Challenge {
         Ok(Reply::json(402, body).with_header("payment-required", header))
     }
 
-    /// The answer to a payment that will not do: the same terms, and why.
-    pub(crate) fn refused(&self, url: &str, error: &str) -> Result<Reply, JsonError> {
+    /// The terms, for this address.
+    pub(crate) fn terms(&self, url: &str) -> PaymentRequired {
         let mut terms = self.terms.clone();
         terms.resource.url = url.to_owned();
+        terms
+    }
+
+    /// The answer to a payment that will not do: the same terms, and why.
+    pub(crate) fn refused(&self, url: &str, error: &str) -> Result<Reply, JsonError> {
+        let mut terms = self.terms(url);
         terms.error = Some(error.to_owned());
         let json = to_json(&terms)?;
         let header = header::encode_json(json.as_bytes());

@@ -4,6 +4,7 @@ use x402_ledger::{ClaimState, Claimed, PaymentKey};
 use x402_types::SettleResponse;
 
 use super::answers::Why;
+use super::observed::Held;
 use super::purchase::Purchase;
 use super::seen_through::SeenThrough;
 use super::shared::Shared;
@@ -21,6 +22,8 @@ pub(crate) struct Hold {
     /// The settlement, where there has been one.
     paid: Option<Arc<SettleResponse>>,
     armed: bool,
+    /// That it is held, for those who count; `None` once another says so.
+    held: Option<Held>,
 }
 
 impl Hold {
@@ -34,8 +37,14 @@ impl Hold {
     ) -> Result<Self, Why> {
         SeenThrough::new(async move {
             match shared.claims.claim(&key, purchase.as_str(), expires, now).await {
-                Ok(Claimed::Fresh) => Ok(Self::new(shared, key, None)),
-                Ok(Claimed::Owed(receipt)) => Ok(Self::new(shared, key, Some(Arc::from(receipt)))),
+                Ok(Claimed::Fresh) => {
+                    let held = Some(shared.tallies.held());
+                    Ok(Self::new(shared, key, None, held))
+                }
+                Ok(Claimed::Owed(receipt)) => {
+                    let held = Some(shared.tallies.held());
+                    Ok(Self::new(shared, key, Some(Arc::from(receipt)), held))
+                }
                 Ok(Claimed::Taken(state)) => Err(Why::Taken(state)),
                 Err(error) => {
                     tracing::error!(%error, "the claim store cannot be used; nothing is served");
@@ -52,8 +61,9 @@ impl Hold {
         shared: Arc<Shared>,
         key: PaymentKey,
         paid: Option<Arc<SettleResponse>>,
+        held: Option<Held>,
     ) -> Self {
-        Self { shared, key, paid, armed: true }
+        Self { shared, key, paid, armed: true, held }
     }
 
     pub(crate) fn key(&self) -> &PaymentKey {
@@ -81,9 +91,10 @@ impl Hold {
         self.armed = false;
     }
 
-    /// Someone else has seen to the payment's state.
-    pub(crate) fn forget(mut self) {
+    /// Someone else sees to the payment's state.
+    pub(crate) fn forget(mut self) -> Option<Held> {
         self.armed = false;
+        self.held.take()
     }
 
     fn giving_back(&mut self) -> Option<SeenThrough<()>> {

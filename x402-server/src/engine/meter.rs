@@ -47,14 +47,35 @@ pub enum ChargeError {
         symbol: String,
     },
     /// The handler has answered, and what it charged is being settled. What is found out while the
-    /// body streams comes too late.
-    #[error("the handler has answered: what is charged must be said before")]
+    /// body streams comes too late, but where the price is `streaming`.
+    #[error(
+        "the handler has answered: what is charged must be said before, or the price be .streaming()"
+    )]
     TooLate,
 }
 
 impl Meter {
+    /// Where nothing is said, all of it is charged.
     pub(super) fn new(limit: Amount) -> Self {
         Self { limit, state: Mutex::new(State::Open(None)) }
+    }
+
+    /// Where nothing is said, nothing is charged: what streams may be cut before anything is told.
+    pub(super) fn of_stream(limit: Amount) -> Self {
+        Self { limit, state: Mutex::new(State::Open(Some(Amount::ZERO))) }
+    }
+
+    /// Charges so much more, counted from nothing.
+    pub(super) fn add(&self, amount: Amount) -> Result<(), ChargeError> {
+        let mut state = self.state();
+        let State::Open(so_far) = *state else { return Err(ChargeError::TooLate) };
+        let sum = so_far.unwrap_or(Amount::ZERO).units().saturating_add(amount.units());
+        let amount = Amount::new(sum);
+        if amount > self.limit {
+            return Err(ChargeError::AboveLimit { amount, limit: self.limit });
+        }
+        *state = State::Open(Some(amount));
+        Ok(())
     }
 
     pub(super) fn charge(&self, amount: Amount) -> Result<(), ChargeError> {

@@ -4,7 +4,11 @@
 //! | file | what |
 //! |---|---|
 //! | `head` | what the engine needs to know of a request |
+//! | `request_info` | the same, to be kept: for prices and hooks that are asked |
 //! | `gate` | the price of a route: what is free, what is refused at once, what is paid |
+//! | `offered` | what is asked for a route: its offers, and the terms that tell of them |
+//! | `undecided` | a request for which a price function or a hook must be asked |
+//! | `hooks`, `refused` | what a seller does at each step, and says no with |
 //! | `admission` | from a payment in a header to a claimed, verified one |
 //! | `sent` | the payment as it came, decoded and matched with an offer |
 //! | `challenge` | the 402, encoded once |
@@ -18,6 +22,7 @@
 //! | `ticket` | what the handler runs under, and its end |
 //! | `settlement` | settling, and what its outcome means |
 //! | `seen_through` | work that a client's hanging up does not end |
+//! | `observed` | what an operator can see: metrics and spans
 //! | `shared` | what all routes of a paywall have in common |
 //! | `answers` | the one table of what is answered when, by whose fault it is |
 
@@ -27,33 +32,48 @@ mod challenge;
 mod claim;
 mod gate;
 mod head;
+mod hooks;
 mod identifiers;
+
 mod meter;
 mod naming;
+mod observed;
+mod offered;
 mod payment;
 mod purchase;
+mod refused;
 mod reply;
+mod request_info;
 mod seen_through;
 mod sent;
 mod settlement;
 mod shared;
 mod stored;
 mod ticket;
+mod undecided;
 
 #[cfg(feature = "tower")]
-pub(crate) use {admission::Paid, gate::FirstLook};
+pub(crate) use {
+    gate::{FirstLook, Question},
+    ticket::Delivery,
+};
 
 #[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;
 
-pub(crate) use gate::Route;
+pub(crate) use hooks::DynHooks;
 pub(crate) use identifiers::{AnswerLimits, Identifiers};
-pub(crate) use shared::{Offer, Rules, Shared};
+pub(crate) use offered::{Offered, Route, WeakOffered};
+pub(crate) use shared::{Offer, Rules, Shared, seconds_since_1970};
+pub(crate) use undecided::{Ask, Asked, Asking};
 
 pub use gate::{Admission, Gate};
 pub use head::RequestHead;
+pub use hooks::{Canceled, Entry, Hooks, Recovery, Settling};
 pub use meter::ChargeError;
 pub use payment::Payment;
+pub use refused::Refused;
 pub use reply::Reply;
+pub use request_info::RequestInfo;
 pub use stored::StoredAnswer;
 pub use ticket::Ticket;

@@ -16,6 +16,8 @@ pub struct Payment {
     pub(super) receipt: Option<Arc<SettleResponse>>,
     /// `upto` only.
     pub(super) meter: Option<Arc<Meter>>,
+    /// Whether what is charged is known only when the answer has streamed.
+    pub(super) streaming: bool,
 }
 
 impl Payment {
@@ -81,6 +83,15 @@ impl Payment {
             return Err(ChargeError::OtherToken { price: money.to_string(), symbol });
         }
         meter.charge(money.to_amount(self.asset.decimals)?)
+    }
+
+    /// Charges so much more of a payment by `upto`, in atomic units of the asset, on top of what was
+    /// charged so far: for what is counted while it is made. The first call begins at nothing.
+    ///
+    /// # Errors
+    /// [`ChargeError`]; what was charged before stands. Above the limit it is time to stop.
+    pub fn charge_more(&self, amount: impl Into<Amount>) -> Result<(), ChargeError> {
+        self.meter()?.add(amount.into())
     }
 
     fn meter(&self) -> Result<&Meter, ChargeError> {

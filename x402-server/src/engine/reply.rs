@@ -1,5 +1,7 @@
 use serde_json::json;
-use x402_types::header;
+use x402_types::{PaymentRequired, header};
+
+use crate::page;
 
 /// An answer that the paywall gives in the handler's stead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +11,7 @@ pub struct Reply {
     pub status: u16,
     /// Headers, by names in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, JSON.
+    /// The body: JSON, but for the page that a person's browser gets.
     pub body: String,
 }
 
@@ -37,6 +39,37 @@ impl Reply {
     pub(crate) fn broken() -> Self {
         let message = "The answer broke off. The same payment can be sent again.";
         Self::error(500, "answer_broken", message)
+    }
+
+    /// The handler's answer cannot be held back until it is settled.
+    #[cfg(feature = "tower")]
+    pub(crate) fn too_long(limit: usize) -> Self {
+        tracing::error!(
+            limit,
+            "an answer is longer than what is held back until it is settled, or a stream of events; \
+             nothing was charged. Price the route with .upfront(), or with .upto().streaming()"
+        );
+        let message = format!(
+            "The answer is a stream, or longer than the {limit} bytes that are held back until it is \
+             settled. Nothing was charged. The route needs a price with upfront, or one with upto that \
+             is streaming."
+        );
+        Self::error(500, "answer_too_long", &message)
+    }
+
+    /// The same terms, as a page for people.
+    pub(crate) fn with_page(mut self, terms: &PaymentRequired) -> Self {
+        let page = page::render(terms);
+        self.body = page.html;
+        for (name, value) in &mut self.headers {
+            match *name {
+                "content-type" => "text/html; charset=utf-8".clone_into(value),
+                "vary" => value.push_str(", accept, user-agent"),
+                _ => {}
+            }
+        }
+        self.with_header("content-security-policy", page.content_security_policy)
+            .with_header("x-content-type-options", "nosniff".to_owned())
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {

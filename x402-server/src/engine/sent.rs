@@ -58,6 +58,19 @@ impl Sent {
         }
     }
 
+    /// Whether payments of this version can name what they buy.
+    pub(crate) fn names_resource(&self) -> bool {
+        matches!(self, Self::V2(_))
+    }
+
+    /// The terms that the payer says it met.
+    pub(crate) fn accepted(&self) -> Option<Verbatim<PaymentRequirements>> {
+        match self {
+            Self::V2(payment) => Some(payment.accepted.clone()),
+            Self::V1(_) => None,
+        }
+    }
+
     /// What the payer echoes and answers of extensions.
     pub(crate) fn extensions(&self) -> Option<&RawObject> {
         match self {

@@ -2,9 +2,10 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{sleep, timeout};
+use tracing::{Instrument, Span};
 use x402_ledger::{ClaimState, Payment as Line, PaymentKey, Status};
 use x402_types::facilitator::{Answer, FacilitatorError, Request};
 use x402_types::{
@@ -14,6 +15,8 @@ use x402_types::{
 
 use super::answers::Why;
 use super::claim::Hold;
+use super::hooks::{Recovery, Settling};
+use super::observed::{Seen, Unresolved, known, resolving, settling};
 use super::payment::Payment;
 use super::purchase::Purchase;
 use super::seen_through::SeenThrough;
@@ -33,6 +36,10 @@ pub(super) struct Settlement {
     pub(super) verified: bool,
     /// Where the receipt goes.
     pub(super) response_header: &'static str,
+    /// The request that it is for.
+    pub(super) seen: Seen,
+    /// Its own span; none before it begins.
+    pub(super) span: Span,
 }
 
 impl Settlement {
@@ -43,6 +50,18 @@ impl Settlement {
             self.amount = amount;
         }
         Ok(self)
+    }
+
+    /// It came about.
+    fn came_about(&self, span: &Span, receipt: &SettleResponse) {
+        self.seen.tally.earns(&self.payment.requirements, self.amount);
+        span.record("x402.outcome", "settled").record("x402.transaction", &*receipt.transaction);
+        tracing::info!("settled");
+    }
+
+    /// It did not, or that is not known.
+    fn comes_to(&self, outcome: &'static str) {
+        self.span.record("x402.outcome", outcome);
     }
 }
 
@@ -76,6 +95,8 @@ fn over(request: &Request, amount: Amount) -> Result<Request, JsonError> {
 pub(super) enum Outcome {
     /// The money moved. Until the hold is told otherwise, the payer is owed what it paid for.
     Settled(Arc<SettleResponse>, Hold),
+    /// Nothing was settled, and it is to be served all the same. The claim has been seen to.
+    GivenAway,
     /// Nothing is to be served. The claim has been seen to.
     Not(Why),
 }
@@ -105,23 +126,43 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) fn start(
     shared: Arc<Shared>,
     hold: Hold,
-    settlement: Box<Settlement>,
+    mut settlement: Box<Settlement>,
 ) -> SeenThrough<Outcome> {
     let settlements = shared.settlements.clone();
-    SeenThrough::new(settlements.track_future(run(shared, hold, settlement)))
+    let Settlement { payment, amount, seen, .. } = &*settlement;
+    // Where the request has no span of ours, it is a child of whatever is under way.
+    let span = seen.span().in_scope(|| settling(payment, *amount));
+    settlement.span = span.clone();
+    SeenThrough::new(settlements.track_future(run(shared, hold, settlement).instrument(span)))
 }
 
 /// Settles once: writes the intent down, asks the facilitator, writes the outcome down. What is not
 /// known in the end stays claimed, and a task of its own goes on asking.
 async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Outcome {
     let key = hold.key().clone();
+    if let Some(hooks) = &shared.hooks {
+        match hooks.before_settle(&settlement.payment, settlement.amount).await {
+            Settling::GoOn => {}
+            Settling::GiveAway => {
+                settlement.comes_to("given_away");
+                hold.give_back().await;
+                return Outcome::GivenAway;
+            }
+            Settling::Withhold(refused) => {
+                settlement.comes_to("withheld");
+                hold.give_back().await;
+                return Outcome::Not(Why::Hooked(refused));
+            }
+        }
+    }
     if let Err(error) = shared.payments.record(line(&key, &settlement)).await {
         tracing::error!(%error, "the ledger cannot be written; nothing is settled");
+        settlement.comes_to("not_sent");
         hold.give_back().await;
         return Outcome::Not(Why::StoreFailed);
     }
     // From here on money may move, and a mere drop must not give the claim back.
-    hold.forget();
+    let held = hold.forget();
     let call = match call(&shared, &settlement).await {
         // Facilitators take up a pending settlement where they left it. What is on its way stays
         // so, whatever else is said of it, but for the failure of that very transaction.
@@ -136,8 +177,12 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Ou
     };
     match call {
         Ok(receipt) => {
+            settlement.came_about(&settlement.span, &receipt);
             write(&shared, &key, Status::Settled, transaction(&receipt)).await;
-            let hold = Hold::new(shared, key, Some(Arc::clone(&receipt)));
+            if let Some(hooks) = &shared.hooks {
+                hooks.after_settle(&settlement.payment, &receipt).await;
+            }
+            let hold = Hold::new(shared, key, Some(Arc::clone(&receipt)), held);
             Outcome::Settled(receipt, hold)
         }
         // Rarer, and too much to be carried along by every settlement.
@@ -158,27 +203,46 @@ async fn see_to(
             let reason = reason.unwrap_or(ErrorReason::UnexpectedSettleError);
             let message = response.error_message.as_ref().map(|message| excerpt(message, 256));
             let said = excerpt(reason.as_str(), 128);
+            settlement.comes_to("failed");
+            settlement.span.record("error.type", known(&reason));
             tracing::warn!(reason = said, message, payment = %key, "settlement failed");
             write(&shared, &key, Status::Failed(said), transaction(&response)).await;
             free(&shared, &key).await;
+            if let Some(hooks) = &shared.hooks
+                && hooks.on_settle_failure(&settlement.payment, &reason).await == Recovery::GiveAway
+            {
+                return Outcome::GivenAway;
+            }
             let header = settlement.response_header;
             Outcome::Not(Why::SettlementFailed { reason, response, header })
         }
         Unsettled::NotSent => {
+            settlement.comes_to("not_sent");
             write(&shared, &key, Status::Failed("not sent".to_owned()), None).await;
             free(&shared, &key).await;
             Outcome::Not(Why::FacilitatorFailed)
         }
         Unsettled::Pending { transaction } => {
+            settlement.comes_to("pending");
+            settlement.span.record("x402.transaction", excerpt(&transaction, TRANSACTION_LIMIT));
             write(&shared, &key, Status::Pending, Some(transaction.clone())).await;
+            unresolved(&shared, &settlement, Some(&transaction)).await;
             reconcile(shared, key, settlement).await;
             Outcome::Not(Why::SettlementPending { transaction })
         }
         Unsettled::Unknown => {
+            settlement.comes_to("unknown");
             write(&shared, &key, Status::Unknown, None).await;
+            unresolved(&shared, &settlement, None).await;
             reconcile(shared, key, settlement).await;
             Outcome::Not(Why::SettlementUnknown)
         }
+    }
+}
+
+async fn unresolved(shared: &Shared, settlement: &Settlement, transaction: Option<&str>) {
+    if let Some(hooks) = &shared.hooks {
+        hooks.on_unresolved(&settlement.payment, transaction).await;
     }
 }
 
@@ -188,13 +252,20 @@ async fn reconcile(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settlem
     if let Err(error) = shared.claims.advance(&key, ClaimState::Unresolved).await {
         tracing::error!(%error, payment = %key, "an unresolved claim was not written down");
     }
-    tokio::spawn(keep_asking(shared, key, settlement));
+    let unresolved = shared.tallies.unresolved();
+    let span = resolving(&settlement.span, &settlement.payment, settlement.amount);
+    tokio::spawn(keep_asking(shared, key, settlement, unresolved).instrument(span));
 }
 
 /// Asks for a settlement whose outcome is not known, until it is or the payment is long past its
 /// end. To ask again is safe: a chain settles an authorization once. A payment found settled is
 /// owed, because the request that carried it was not served.
-async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settlement>) {
+async fn keep_asking(
+    shared: Arc<Shared>,
+    key: PaymentKey,
+    settlement: Box<Settlement>,
+    unresolved: Unresolved,
+) {
     let mut pause = FIRST_PAUSE;
     let longest = seconds_since_1970().saturating_add(LONGEST_WATCH);
     let end = settlement.valid_before.saturating_add(AFTERMATH).min(longest);
@@ -204,7 +275,11 @@ async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settl
         match call(&shared, &settlement).await {
             Ok(receipt) => {
                 tracing::info!(payment = %key, "settled after all; it is owed");
+                settlement.came_about(&Span::current(), &receipt);
                 write(&shared, &key, Status::Settled, transaction(&receipt)).await;
+                if let Some(hooks) = &shared.hooks {
+                    hooks.after_settle(&settlement.payment, &receipt).await;
+                }
                 if let Err(error) = shared
                     .claims
                     .advance(&key, ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))))
@@ -212,6 +287,7 @@ async fn keep_asking(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settl
                 {
                     tracing::error!(%error, payment = %key, "an owed claim was not written down");
                 }
+                drop(unresolved);
                 return;
             }
             Err(Unsettled::Pending { transaction }) => {
@@ -228,8 +304,11 @@ async fn call(shared: &Shared, settlement: &Settlement) -> Call {
     if settlement.amount.is_zero() {
         return Ok(Arc::new(nothing(settlement)));
     }
+    let began = Instant::now();
     let asked = caught(shared.facilitator.settle(&settlement.request));
-    match timeout(shared.rules.settle_timeout, asked).await {
+    let answered = timeout(shared.rules.settle_timeout, asked).await;
+    settlement.seen.tally.settled(began);
+    match answered {
         Ok(Ok(response)) => judge(response, settlement),
         Ok(Err(error)) if error.is_definite() => {
             tracing::error!(%error, "the facilitator was not reached; nothing was settled");

@@ -8,7 +8,9 @@ use x402_types::facilitator::Facilitator;
 use x402_types::scheme::{Check, Terms};
 use x402_types::{Asset, PaymentRequirements, Verbatim};
 
+use super::hooks::DynHooks;
 use super::identifiers::Identifiers;
+use super::observed::Tallies;
 
 /// What all routes of a paywall have in common.
 pub(crate) struct Shared {
@@ -19,6 +21,9 @@ pub(crate) struct Shared {
     pub(crate) identifiers: Identifiers,
     /// Settlements under way.
     pub(crate) settlements: TaskTracker,
+    pub(crate) hooks: Option<Arc<dyn DynHooks>>,
+    /// What is counted.
+    pub(crate) tallies: Tallies,
     pub(crate) rules: Rules,
 }
 
@@ -35,8 +40,12 @@ pub(crate) struct Rules {
     pub(crate) public_url: String,
     pub(crate) accept_v1: bool,
     pub(crate) check: Check,
+    /// Whether people are shown a page.
+    pub(crate) page: bool,
     /// Bytes of a payment header.
     pub(crate) header_limit: usize,
+    /// Bytes of an answer that are held back until it is settled.
+    pub(crate) held_back: usize,
     pub(crate) verify_timeout: Duration,
     pub(crate) settle_timeout: Duration,
 }
@@ -48,6 +57,8 @@ pub(crate) struct Offer {
     pub(crate) asset: Arc<Asset>,
     /// Whether less than the whole amount may be settled.
     pub(crate) metered: bool,
+    /// Whether that is known only when the answer has streamed.
+    pub(crate) streaming: bool,
     /// Whether clients of version 1 can pay so: they know only `exact` by EIP-3009.
     pub(crate) in_v1: bool,
 }

@@ -1,10 +1,13 @@
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use x402_types::{JsonError, SettleResponse, encode};
 
 use super::answers::Why;
 use super::claim::Hold;
-use super::gate::Gate;
+use super::hooks::Canceled;
+use super::observed::{Admitted, Fate, Seen};
+use super::offered::Offered;
 use super::payment::Payment;
 use super::purchase::Purchase;
 use super::reply::Reply;
@@ -20,7 +23,7 @@ use super::stored::StoredAnswer;
 #[derive(Debug)]
 #[must_use = "a ticket that is dropped charges nothing"]
 pub struct Ticket {
-    gate: Gate,
+    offered: Offered,
     payment: Payment,
     hold: Hold,
     /// What is still to be settled; `None` where it was settled before.
@@ -29,11 +32,13 @@ pub struct Ticket {
     response_header: &'static str,
     /// Whether the payer gave the payment a name.
     named: bool,
+    watch: Option<Watch>,
+    admitted: Option<Admitted>,
 }
 
 impl Ticket {
     pub(super) fn new(
-        gate: Gate,
+        offered: Offered,
         payment: Payment,
         hold: Hold,
         settlement: Option<Box<Settlement>>,
@@ -41,7 +46,24 @@ impl Ticket {
         response_header: &'static str,
         named: bool,
     ) -> Self {
-        Self { gate, payment, hold, settlement, purchase, response_header, named }
+        let watch = offered.shared().hooks.is_some();
+        let watch = watch.then(|| Watch::over(&offered, &payment));
+        Self {
+            offered,
+            payment,
+            hold,
+            settlement,
+            purchase,
+            response_header,
+            named,
+            watch,
+            admitted: None,
+        }
+    }
+
+    /// Has what becomes of it seen.
+    pub(super) fn seen(self, seen: Seen) -> Self {
+        Self { admitted: Some(Admitted::new(seen)), ..self }
     }
 
     /// The payment that the request is served on.
@@ -73,7 +95,7 @@ impl Ticket {
     /// The bytes that the answer may have, headers and body, to be [kept](Self::finish_with) for
     /// when the payment is sent again; `None` where the payment has no name, and nothing is kept.
     pub fn keeps(&self) -> Option<usize> {
-        self.named.then(|| self.gate.shared().identifiers.answer_limit())
+        self.named.then(|| self.offered.shared().identifiers.answer_limit())
     }
 
     /// [`finish`](Self::finish), and where the payment is settled, by now or before, keeps the
@@ -97,18 +119,44 @@ impl Ticket {
         self.end(status, kept)
     }
 
+    /// How an answer with this status is to be brought to its client.
+    #[cfg(feature = "tower")]
+    pub(crate) fn delivery(&self, status: u16) -> Delivery {
+        if !(200..300).contains(&status) {
+            return Delivery::AtOnce;
+        }
+        match &self.settlement {
+            Some(_) if self.payment.streaming => Delivery::Streamed,
+            Some(_) => Delivery::HeldBack { limit: self.offered.shared().rules.held_back },
+            None => self.keeps().map_or(Delivery::AtOnce, |limit| Delivery::Kept { limit }),
+        }
+    }
+
+    /// The name of the receipt's header.
+    #[cfg(feature = "tower")]
+    pub(crate) fn response_header(&self) -> &'static str {
+        self.response_header
+    }
+
     fn end(
         self,
         status: u16,
         answer: Option<StoredAnswer>,
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
-        let Self { gate, payment, hold, settlement, purchase, response_header, named } = self;
+        let Self { offered, payment, hold, settlement, purchase, response_header, .. } = self;
+        let Self { named, watch, admitted, .. } = self;
         let served = status == 101 || (200..300).contains(&status);
+        if let Some(watch) = watch {
+            watch.end((!served).then_some(Canceled::Answered { status }));
+        }
+        if let Some(admitted) = &admitted {
+            admitted.is_answered(status);
+        }
         let amount = payment.close();
         let step = match settlement {
             Some(settlement) if served => match settlement.over(amount) {
                 Ok(settlement) => {
-                    Step::Settle(settlement::start(Arc::clone(gate.shared()), hold, settlement))
+                    Step::Settle(settlement::start(Arc::clone(offered.shared()), hold, settlement))
                 }
                 Err(error) => {
                     tracing::error!(%error, "what is charged does not serialize");
@@ -118,12 +166,13 @@ impl Ticket {
             Some(_) => Step::LetGo(hold),
             None => Step::SettledBefore(hold, payment.receipt),
         };
-        let (unknown, settlements) = (gate.clone(), gate.shared().settlements.clone());
-        let keeps = answer.is_some();
+        let (unknown, settlements) = (offered.clone(), offered.shared().settlements.clone());
+        // What is kept for the payer must be kept though the payer has gone. And what has streamed
+        // was delivered, whoever waits for the end.
+        let to_the_end = answer.is_some() || payment.streaming;
         let bought = purchase.clone();
-        let end = End { gate, purchase, response_header, served, named, answer, step };
-        // What is kept for the payer must be kept though the payer has gone.
-        let end = if keeps {
+        let end = End { offered, purchase, response_header, served, named, answer, step, admitted };
+        let end = if to_the_end {
             Way::SeenThrough(SeenThrough::new(settlements.track_future(end.come())))
         } else {
             Way::Here(Box::new(end))
@@ -139,6 +188,55 @@ impl Ticket {
     }
 }
 
+/// Tells the seller's hooks of a payment that comes to nothing.
+#[derive(Debug)]
+struct Watch {
+    over: Option<(Offered, Payment)>,
+}
+
+impl Watch {
+    fn over(offered: &Offered, payment: &Payment) -> Self {
+        Self { over: Some((offered.clone(), payment.clone())) }
+    }
+
+    /// The handler has answered.
+    fn end(mut self, canceled: Option<Canceled>) {
+        match canceled {
+            Some(why) => self.tell(why),
+            None => self.over = None,
+        }
+    }
+
+    fn tell(&mut self, why: Canceled) {
+        let Some((offered, payment)) = self.over.take() else { return };
+        let Some(hooks) = offered.shared().hooks.clone() else { return };
+        if let Ok(runtime) = Handle::try_current() {
+            let telling = async move { hooks.on_cancel(&payment, why).await };
+            runtime.spawn(offered.shared().settlements.track_future(telling));
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.tell(Canceled::Dropped);
+    }
+}
+
+/// How an answer is brought to its client.
+#[cfg(feature = "tower")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// As it comes.
+    AtOnce,
+    /// When it is settled. It must not have more bytes.
+    HeldBack { limit: usize },
+    /// Read, to be kept where it has no more bytes.
+    Kept { limit: usize },
+    /// As it comes, and settled at its end.
+    Streamed,
+}
+
 /// Where the end of a ticket is brought about.
 enum Way {
     Here(Box<End>),
@@ -147,30 +245,35 @@ enum Way {
 
 /// The end of a ticket, once the handler has answered.
 struct End {
-    gate: Gate,
+    offered: Offered,
     purchase: Purchase,
     response_header: &'static str,
     served: bool,
     named: bool,
     answer: Option<StoredAnswer>,
     step: Step,
+    admitted: Option<Admitted>,
 }
 
 impl End {
     async fn come(self) -> Result<Vec<(&'static str, String)>, Reply> {
-        let Self { gate, purchase, response_header, served, named, answer, step } = self;
+        let Self { offered, purchase, response_header, served, named, answer, step, admitted } =
+            self;
+        let turn_away = |why, admitted| Err(offered.turn_away_admitted(why, &purchase, admitted));
         let (receipt, hold) = match step {
             Step::Settle(outcome) => match outcome.await {
                 Ok(Outcome::Settled(receipt, hold)) => (receipt, hold),
-                Ok(Outcome::Not(why)) => return Err(gate.answer(why, &purchase)),
-                Err(Panicked) => {
-                    return Err(gate.answer(Why::SettlementUnknown, &purchase));
+                Ok(Outcome::GivenAway) => {
+                    ends(admitted, Fate::GivenAway);
+                    return Ok(Vec::new());
                 }
+                Ok(Outcome::Not(why)) => return turn_away(why, admitted),
+                Err(Panicked) => return turn_away(Why::SettlementUnknown, admitted),
             },
             Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
             Step::GiveUp(hold) => {
                 hold.give_back().await;
-                return Err(gate.answer(Why::Internal, &purchase));
+                return turn_away(Why::Internal, admitted);
             }
             Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
                 hold.give_back().await;
@@ -189,7 +292,7 @@ impl End {
             return Ok(headers);
         }
         if named {
-            let identifiers = &gate.shared().identifiers;
+            let identifiers = &offered.shared().identifiers;
             match answer {
                 Some(mut answer) => {
                     for (name, value) in &headers {
@@ -203,7 +306,14 @@ impl End {
             }
         }
         hold.use_up().await;
+        ends(admitted, Fate::Paid);
         Ok(headers)
+    }
+}
+
+fn ends(admitted: Option<Admitted>, fate: Fate) {
+    if let Some(admitted) = admitted {
+        admitted.ends(fate);
     }
 }
 

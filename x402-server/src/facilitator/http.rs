@@ -11,6 +11,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
+use tracing::Instrument;
+use tracing::field::Empty;
 use url::{Host, Url};
 use x402_types::{SettleResponse, SupportedResponse, VerifyResponse, header};
 
@@ -126,6 +128,37 @@ impl HttpFacilitator {
     }
 
     async fn exchange(
+        &self,
+        method: Method,
+        uri: &Uri,
+        body: Bytes,
+    ) -> Result<(StatusCode, String), FacilitatorError> {
+        let span = tracing::debug_span!(
+            "x402.facilitator",
+            "otel.kind" = "client",
+            "http.request.method" = method.as_str(),
+            "server.address" = uri.host(),
+            "server.port" = port(uri),
+            "url.full" = %uri,
+            "http.response.status_code" = Empty,
+            "error.type" = Empty,
+        );
+        let answer = self.send(method, uri, body).instrument(span.clone()).await;
+        match &answer {
+            Ok((status, _)) => {
+                span.record("http.response.status_code", status.as_u16());
+                if !status.is_success() {
+                    span.record("error.type", status.as_str());
+                }
+            }
+            Err(error) => {
+                span.record("error.type", error_type(error));
+            }
+        }
+        answer
+    }
+
+    async fn send(
         &self,
         method: Method,
         uri: &Uri,
@@ -272,6 +305,20 @@ struct Json(Request);
 impl AsRef<[u8]> for Json {
     fn as_ref(&self) -> &[u8] {
         self.0.as_str().as_bytes()
+    }
+}
+
+fn port(uri: &Uri) -> u16 {
+    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    uri.port_u16().unwrap_or(default)
+}
+
+fn error_type(error: &FacilitatorError) -> &'static str {
+    match error {
+        FacilitatorError::NotSent(_) => "not_sent",
+        FacilitatorError::Lost(_) => "lost",
+        FacilitatorError::BadAnswer { .. } => "bad_answer",
+        _ => "refused",
     }
 }
 

@@ -32,4 +32,8 @@ impl<B> RequestHead for Head<'_, B> {
     fn header_values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         self.request.headers().get_all(name).iter().map(|value| value.as_bytes())
     }
+
+    fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
 }

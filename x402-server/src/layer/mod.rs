@@ -17,14 +17,18 @@
 //! # drop(service); Ok(()) }
 //! ```
 
+mod answer;
+mod body;
 mod future;
 mod head;
-mod kept;
+mod read;
 mod service;
+mod streamed;
 
+pub use answer::{again, bodiless, finish, given_away, rejected};
+pub use body::Body;
 pub use future::ResponseFuture;
-pub use kept::Begun;
-pub use service::{Body, GateService};
+pub use service::GateService;
 
 use http::{Extensions, Uri};
 

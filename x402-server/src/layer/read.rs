@@ -5,109 +5,92 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, response};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{Either, Full};
 
-use crate::StoredAnswer;
-
-/// An answer that has been read so that it can be kept.
+/// A body that has been read before it leaves.
 pub(super) enum Read<B> {
-    /// All of it.
-    Whole(response::Parts, StoredAnswer),
-    /// It is too large to be kept, or more than headers and a body.
-    TooMuch(Response<Begun<B>>),
+    /// All of it, with its trailers.
+    Whole(Bytes, Option<HeaderMap>),
+    /// It is longer than it may be.
+    TooLong(Begun<B>),
     /// It broke off.
     Broken,
 }
 
-/// Reads an answer, so many bytes at the most.
-pub(super) async fn read<B: Body<Data = Bytes>>(answer: Response<B>, limit: usize) -> Read<B> {
-    let (head, body) = answer.into_parts();
-    let (status, headers) = (head.status.as_u16(), kept_headers(&head.headers));
-    let mut stored = StoredAnswer { status, headers, body: Bytes::new() };
-    let (mut rest, mut read) = (Box::pin(body), BytesMut::new());
-    let limit = limit.checked_sub(stored.size());
-    let Some(limit) = limit.filter(|limit| rest.size_hint().lower() <= *limit as u64) else {
-        let begun = Begun { read: VecDeque::new(), rest };
-        return Read::TooMuch(Response::from_parts(head, begun));
-    };
+/// Reads a body, so many bytes at the most. One that comes in one piece is not copied.
+pub(super) async fn read<B: Body<Data = Bytes>>(body: B, limit: usize) -> Read<B> {
+    if body.size_hint().lower() > limit as u64 {
+        return Read::TooLong(Begun { read: VecDeque::new(), rest: Some(Box::pin(body)) });
+    }
+    let mut rest = Box::pin(body);
+    let (mut first, mut all, mut trailers) = (Bytes::new(), BytesMut::new(), None);
     loop {
-        match poll_fn(|cx| rest.as_mut().poll_frame(cx)).await {
+        let frame = match poll_fn(|cx| rest.as_mut().poll_frame(cx)).await {
             None => break,
             Some(Err(_)) => return Read::Broken,
-            Some(Ok(frame)) => {
-                let (surplus, within) = match frame.into_data() {
-                    Ok(data) if data.len() <= limit.saturating_sub(read.len()) => {
-                        read.extend_from_slice(&data);
-                        continue;
-                    }
-                    Ok(data) => (Frame::data(data), read),
-                    Err(other) => (other, read),
-                };
-                let read = VecDeque::from([Frame::data(within.freeze()), surplus]);
-                return Read::TooMuch(Response::from_parts(head, Begun { read, rest }));
+            Some(Ok(frame)) => frame,
+        };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(other) => {
+                trailers = other.into_trailers().ok();
+                continue;
             }
+        };
+        let so_far = first.len() + all.len();
+        if data.len() > limit.saturating_sub(so_far) {
+            let pieces = [first, all.freeze(), data].into_iter().filter(|piece| !piece.is_empty());
+            let read = pieces.map(Frame::data).collect();
+            return Read::TooLong(Begun { read, rest: Some(rest) });
+        }
+        if so_far == 0 {
+            first = data;
+        } else {
+            all.reserve(so_far + data.len());
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&data);
         }
     }
-    stored.body = read.freeze();
-    Read::Whole(head, stored)
+    Read::Whole(if first.is_empty() { all.freeze() } else { first }, trailers)
 }
 
-/// The answer that was kept.
-pub(super) fn again<B>(stored: &StoredAnswer) -> Response<super::Body<B>> {
-    let mut answer = Response::new(Either::Left(Full::new(stored.body.clone())));
-    *answer.status_mut() =
-        StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in &stored.headers {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
-        {
-            answer.headers_mut().append(name, value);
-        }
-    }
-    answer
-}
-
-/// All but those of one connection.
-fn kept_headers(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
-    let of_connection = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
-    headers
-        .iter()
-        .filter(|(name, _)| !of_connection.contains(name) && *name != "keep-alive")
-        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
-        .collect()
-}
-
-/// A body of which a part has been read ahead.
-pub struct Begun<B> {
+/// A body of which a part has been read ahead, or all of it.
+pub(super) struct Begun<B> {
     read: VecDeque<Frame<Bytes>>,
-    rest: Pin<Box<B>>,
+    rest: Option<Pin<Box<B>>>,
 }
 
-impl<B: Body<Data = Bytes>> Body for Begun<B> {
-    type Data = Bytes;
-    type Error = B::Error;
+impl<B> Begun<B> {
+    /// A body with trailers, read to its end.
+    pub(super) fn ended(data: Bytes, trailers: HeaderMap) -> Self {
+        Self { read: VecDeque::from([Frame::data(data), Frame::trailers(trailers)]), rest: None }
+    }
+}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
+impl<B: Body<Data = Bytes>> Begun<B> {
+    pub(super) fn poll_frame(
+        &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.read.pop_front() {
-            Some(frame) => Poll::Ready(Some(Ok(frame))),
-            None => self.rest.as_mut().poll_frame(cx),
+        match (self.read.pop_front(), &mut self.rest) {
+            (Some(frame), _) => Poll::Ready(Some(Ok(frame))),
+            (None, Some(rest)) => rest.as_mut().poll_frame(cx),
+            (None, None) => Poll::Ready(None),
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.rest.is_end_stream()
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.read.is_empty() && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
     }
 
-    fn size_hint(&self) -> SizeHint {
+    pub(super) fn size_hint(&self) -> SizeHint {
         let read = self.read.iter().filter_map(Frame::data_ref);
         let read: u64 = read.map(|data| data.len() as u64).sum();
-        let rest = self.rest.size_hint();
+        let rest = match &self.rest {
+            Some(rest) => rest.size_hint(),
+            None => SizeHint::with_exact(0),
+        };
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(read));
         if let Some(upper) = rest.upper() {

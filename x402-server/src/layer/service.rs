@@ -2,16 +2,15 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{Either, Full};
+use http::{Request, Response};
 use tower_service::Service;
 
-use super::RequestedUri;
+use super::answer::rejected;
 use super::future::{ResponseFuture, paid};
 use super::head::Head;
-use super::kept::Begun;
+use super::{Body, RequestedUri};
 use crate::engine::FirstLook;
-use crate::{Admission, Gate, Reply};
+use crate::{Admission, Gate};
 
 /// A service behind a [`Gate`].
 #[derive(Clone, Debug)]
@@ -20,10 +19,6 @@ pub struct GateService<S> {
     gate: Gate,
     requested_uri: RequestedUri,
 }
-
-/// The body of an answer: the paywall's or one that is kept, or the service's own, untouched or
-/// read in part.
-pub type Body<B> = Either<Full<Bytes>, Either<B, Begun<B>>>;
 
 impl<S> GateService<S> {
     pub(super) fn new(inner: S, gate: Gate, requested_uri: RequestedUri) -> Self {
@@ -53,30 +48,16 @@ where
             FirstLook::Done(Admission::Reject(reply)) => {
                 // What it has reserved when it was polled ready is for others to use.
                 self.inner = self.inner.clone();
-                ResponseFuture::rejected(response(reply))
+                ResponseFuture::rejected(rejected(reply))
             }
             FirstLook::Done(_) => ResponseFuture::free(self.inner.call(request)),
-            FirstLook::Paid(payment) => {
+            FirstLook::Ask(question) => {
                 // The instance that was polled ready is the one to be called; the clone takes its
                 // place.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::paid(paid(payment, ready, request))
+                ResponseFuture::paid(paid(question, ready, request))
             }
         }
     }
-}
-
-/// The paywall's own answer.
-pub(super) fn response<R>(reply: Reply) -> Response<Body<R>> {
-    let Reply { status, headers, body } = reply;
-    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in headers {
-        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    }
-    response
 }

@@ -13,7 +13,7 @@ use x402_types::{Amount, Asset, Network, NetworkError, PaymentFlow, header};
 
 use super::supported::Supported;
 use super::{Accepted, ConfigError, Inner, Mistake, Paywall};
-use crate::engine::{AnswerLimits, Identifiers, Rules, Shared};
+use crate::engine::{AnswerLimits, DynHooks, Hooks, Identifiers, Rules, Shared};
 
 /// Settings of a paywall. Nothing is checked before [`build`](Self::build), which then tells every
 /// mistake at once.
@@ -28,14 +28,18 @@ pub struct PaywallBuilder<P = Paywall> {
     public_url: Option<String>,
     claims: Arc<dyn DynClaims>,
     payments: Arc<dyn DynPayments>,
+    hooks: Option<Arc<dyn DynHooks>>,
+    page: bool,
     accept_v1: bool,
     check: Check,
     flow: PaymentFlow,
     max_timeout_seconds: u64,
     header_limit: usize,
+    held_back: usize,
     verify_timeout: Duration,
     settle_timeout: Duration,
     answers: AnswerLimits,
+    quote_key: Option<[u8; 32]>,
     paywall: PhantomData<fn() -> P>,
 }
 
@@ -54,15 +58,42 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             public_url: None,
             claims: store.clone(),
             payments: store,
+            hooks: None,
+            page: true,
             accept_v1: false,
             check: Check::Signature,
             flow: PaymentFlow::Authorization,
             max_timeout_seconds: 300,
             header_limit: header::PAYMENT_LIMIT,
+            held_back: 4 << 20,
             verify_timeout: Duration::from_secs(15),
             settle_timeout: Duration::from_secs(90),
             answers: AnswerLimits { each: 1 << 20, all: 256 << 20 },
+            quote_key: None,
             paywall: PhantomData,
+        }
+    }
+
+    /// The essentials from the environment: `X402_NETWORK` (several by commas), `X402_PAY_TO`,
+    /// `X402_FACILITATOR` and `X402_PUBLIC_URL`. What is not there is left to be set, and missed by
+    /// [`build`](Self::build).
+    #[cfg(feature = "http-facilitator")]
+    pub fn from_env() -> Self {
+        Self::from_vars(|name| std::env::var(name).ok())
+    }
+
+    /// [`from_env`](Self::from_env), with the variables of another source.
+    #[cfg(feature = "http-facilitator")]
+    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
+        let var = |name| var(name).filter(|value| !value.trim().is_empty());
+        let networks = var("X402_NETWORK").unwrap_or_default();
+        let networks = networks.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let mut builder = networks.fold(Self::new(), Self::network);
+        builder.pay_to = var("X402_PAY_TO");
+        builder.public_url = var("X402_PUBLIC_URL");
+        match var("X402_FACILITATOR") {
+            Some(url) => builder.facilitator(url.trim()),
+            None => builder,
         }
     }
 
@@ -119,6 +150,20 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         self
     }
 
+    /// What is done at each step of a payment, on all routes.
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks = Some(Arc::new(hooks));
+        self
+    }
+
+    /// Answers people's browsers as programs are answered. Unless this is said, a browser that
+    /// navigates to a route with a price gets its terms as a page, where a wallet in the browser can
+    /// pay.
+    pub fn without_page(mut self) -> Self {
+        self.page = false;
+        self
+    }
+
     /// Sells to clients of version 1 too.
     pub fn accept_v1(mut self) -> Self {
         self.accept_v1 = true;
@@ -163,6 +208,15 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         self
     }
 
+    /// Bytes of an answer that are held back until it is settled, where that is done after serving.
+    /// 4 MiB unless said otherwise. What is longer, or a stream of events, is answered 500 and not
+    /// charged: it wants a price with [`upfront`](crate::Price::upfront), or one with
+    /// [`streaming`](crate::Price::streaming).
+    pub fn held_back(mut self, bytes: usize) -> Self {
+        self.held_back = bytes;
+        self
+    }
+
     /// How long the facilitator may take to verify (15 seconds unless said otherwise), and to
     /// settle (90 seconds). A settlement that takes longer has an unknown outcome.
     pub fn timeouts(mut self, verify: Duration, settle: Duration) -> Self {
@@ -177,6 +231,14 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
     /// none, named payments are refused, uncharged; nothing is forgotten before its time.
     pub fn stored_answers(mut self, each: usize, all: usize) -> Self {
         self.answers = AnswerLimits { each, all };
+        self
+    }
+
+    /// The secret that quotes of [dynamic prices](Paywall::price_by) are sealed with. Servers that
+    /// sell the same things need the same. Drawn by lot unless said otherwise, which does for one
+    /// process.
+    pub fn quote_key(mut self, key: [u8; 32]) -> Self {
+        self.quote_key = Some(key);
         self
     }
 
@@ -200,6 +262,10 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         else {
             return Err(ConfigError { mistakes });
         };
+        let quote_key = match self.quote_key {
+            Some(key) => key,
+            None => random_key().map_err(ConfigError::one)?,
+        };
         let schemes: Vec<Arc<dyn ServerScheme>> = vec![Arc::new(ExactEvm), Arc::new(UptoEvm)];
         let supported = Supported::watch(Arc::clone(&facilitator), FIRST_SUPPORTED_TIMEOUT).await;
         if let Some(supported) = supported.last() {
@@ -215,8 +281,10 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         let rules = Rules {
             public_url,
             accept_v1: self.accept_v1,
+            page: self.page,
             check: self.check,
             header_limit: self.header_limit,
+            held_back: self.held_back,
             verify_timeout: self.verify_timeout,
             settle_timeout: self.settle_timeout,
         };
@@ -226,6 +294,8 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             payments: self.payments,
             identifiers: Identifiers::new(self.answers),
             settlements: TaskTracker::new(),
+            hooks: self.hooks,
+            tallies: Default::default(),
             rules,
         };
         let inner = Inner {
@@ -235,6 +305,9 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             max_timeout_seconds: self.max_timeout_seconds,
             flow: self.flow,
             supported,
+            tagged: Default::default(),
+            listed: Default::default(),
+            quote_key,
         };
         Ok(P::from(Paywall { inner: Arc::new(inner) }))
     }
@@ -302,6 +375,12 @@ impl<P: From<Paywall>> Default for PaywallBuilder<P> {
 /// The value, or nothing and one mistake more.
 fn kept<T>(result: Result<T, Mistake>, mistakes: &mut Vec<Mistake>) -> Option<T> {
     result.map_err(|mistake| mistakes.push(mistake)).ok()
+}
+
+fn random_key() -> Result<[u8; 32], Mistake> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| Mistake::NoRandomness(error.to_string()))?;
+    Ok(key)
 }
 
 /// Scheme, host and prefix, without a slash at the end.

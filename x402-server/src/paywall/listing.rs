@@ -73,8 +73,11 @@ impl Listing {
         Self { route_template: Some(template), ..self }
     }
 
-    /// The declarations, by method.
-    pub(super) fn by_method(&self) -> Result<Vec<(&'static str, RawObject)>, BazaarError> {
+    /// The declarations, by method. The pattern stands in where no path was said.
+    pub(super) fn by_method(
+        &self,
+        pattern: Option<&str>,
+    ) -> Result<Vec<(&'static str, RawObject)>, BazaarError> {
         #[cfg(feature = "schemars")]
         if let Some(message) = &self.unwritable {
             let error = <serde_json::Error as serde::ser::Error>::custom(message);
@@ -106,8 +109,9 @@ impl Listing {
             if let Some(output) = &self.output {
                 listing = listing.output(output.clone());
             }
-            if let Some(template) = &self.route_template {
-                listing = listing.route_template(template.clone());
+            let template = self.route_template.clone().or_else(|| to_template(pattern?));
+            if let Some(template) = template {
+                listing = listing.route_template(template);
             }
             Ok((method.as_str(), RawObject::new(&listing.build()?)?))
         });

@@ -15,7 +15,9 @@ pub struct ConfigError {
 #[non_exhaustive]
 pub enum Mistake {
     /// No network.
-    #[error("no network: add .network(\"base\"), or .network(\"base-sepolia\") for tests")]
+    #[error(
+        "no network: add .network(\"base\"), or .network(\"base-sepolia\") for tests (from_env: X402_NETWORK)"
+    )]
     NoNetwork,
     /// A network that is none.
     #[error(transparent)]
@@ -36,10 +38,12 @@ pub enum Mistake {
         network: Network,
     },
     /// No payee.
-    #[error("nobody is paid: add .pay_to(\"0x…\") with your address")]
+    #[error("nobody is paid: add .pay_to(\"0x…\") with your address (from_env: X402_PAY_TO)")]
     NoPayee,
     /// No facilitator.
-    #[error("no facilitator: add .facilitator(\"https://…\"), or .facilitator_in_process(..)")]
+    #[error(
+        "no facilitator: add .facilitator(\"https://…\"), or .facilitator_in_process(..) (from_env: X402_FACILITATOR)"
+    )]
     NoFacilitator,
     /// The facilitator's address is no use.
     #[cfg(feature = "http-facilitator")]
@@ -73,7 +77,7 @@ pub enum Mistake {
     UptoUpfront,
     /// No public address.
     #[error(
-        "no public address: add .public_url(\"https://api.example.com\"). It is never taken from a request, whose Host header anybody can write"
+        "no public address: add .public_url(\"https://api.example.com\") (from_env: X402_PUBLIC_URL). It is never taken from a request, whose Host header anybody can write"
     )]
     NoPublicUrl,
     /// A public address that is none.
@@ -96,9 +100,32 @@ pub enum Mistake {
     /// A price in a token that the paywall does not take.
     #[error("the price {0} names a token that none of the networks has")]
     NoSuchToken(String),
+    /// A choice of networks or tokens that leaves none of the paywall's to be paid in.
+    #[error("nothing is left to be paid in: the paywall takes nothing of {0}")]
+    NoWayLeft(String),
+    /// A way to pay of another paywall.
+    #[error("another way to pay belongs to another paywall: make both prices with the same")]
+    OtherPaywall,
+    /// Words to be found by that payers would drop.
+    #[error("tags are at most 5, of at most 32 characters: {0}")]
+    Tags(String),
+    /// A seller's name that payers would drop.
+    #[error("the service name {0:?} must have 1 to 32 printable ASCII characters")]
+    ServiceName(String),
+    /// A picture's address that payers would drop.
+    #[error(
+        "the icon's address {0:?} must begin with https:// or http://, with at most 2048 characters"
+    )]
+    IconUrl(String),
+    /// A route that is none.
+    #[error("the route {0:?} is none: write it like \"GET /weather/{{city}}\"")]
+    Route(String),
     /// What a price takes and gives cannot be listed.
     #[error("this cannot be listed: {0}")]
     Listing(#[source] BazaarError),
+    /// The system gives no random bytes, for the key of quotes.
+    #[error("the system gives no random bytes: {0}")]
+    NoRandomness(String),
     /// Something does not serialize.
     #[error("the terms do not serialize: {0}")]
     Encoding(#[source] JsonError),

@@ -1,10 +1,18 @@
 //! A seller's settings, and from them the gates of its routes.
 
 mod builder;
+mod directory;
+mod dynamic;
 mod listing;
 mod mistake;
+#[cfg(feature = "utoipa")]
+mod openapi;
 mod price;
+mod quote;
+mod sign_in;
 mod supported;
+mod tag;
+mod way;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,9 +23,12 @@ use x402_types::{Money, PaymentFlow, SupportedResponse};
 use crate::engine::{Rules, Shared};
 
 pub use builder::{IntoNetwork, PaywallBuilder};
+pub use directory::{Directory, ListedPrice, ListedRoute};
+pub use dynamic::{DynamicPrice, Inquiry, Quote};
 pub use listing::Listing;
 pub use mistake::{ConfigError, Mistake};
 pub use price::Price;
+pub use tag::{Tag, TagScheme};
 
 use supported::Supported;
 
@@ -37,6 +48,11 @@ struct Inner {
     max_timeout_seconds: u64,
     flow: PaymentFlow,
     supported: Supported,
+    tagged: tag::Tagged,
+    /// What is sold where.
+    listed: directory::Registry,
+    /// What quotes are sealed with.
+    quote_key: [u8; 32],
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +65,15 @@ impl Paywall {
     /// Starts a paywall's settings.
     pub fn builder() -> PaywallBuilder<Self> {
         PaywallBuilder::new()
+    }
+
+    /// A paywall whose settings stand in the environment, see [`PaywallBuilder::from_env`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all mistakes.
+    #[cfg(feature = "http-facilitator")]
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        PaywallBuilder::from_env().build().await
     }
 
     /// A price in words, such as `$0.01` or `0.01 USDC`, payable on every network of the paywall.

@@ -2,69 +2,141 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use x402_evm::{EXACT, UPTO, exact_offer, upto_offer};
 use x402_types::extensions::{Declared, bazaar, eip2612_gas_sponsoring, payment_identifier};
 use x402_types::{
-    Amount, Asset, JsonError, Money, MoneyError, Network, PaymentFlow, PaymentRequirements,
-    RawObject, ResourceInfo, SupportedResponse, TransferMethod, Verbatim,
+    Amount, Asset, JsonError, Money, MoneyError, Network, NetworkError, PaymentFlow,
+    PaymentRequirements, RawObject, ResourceInfo, SupportedResponse, TransferMethod,
 };
 
-use super::{Accepted, ConfigError, Listing, Mistake, Paywall};
-use crate::engine::{Gate, Offer, Route};
+use super::quote::Quoted;
+use super::way::{Common, Scheme, Way};
+use super::{ConfigError, IntoNetwork, Listing, Mistake, Paywall};
+use crate::engine::{Gate, Offer, Offered, Route};
 
 /// A price, and what it is for. Becomes a [`Gate`].
 #[derive(Clone)]
 #[must_use]
 pub struct Price {
     paywall: Paywall,
-    amounts: Vec<(Accepted, Amount)>,
+    /// In the order of their offering.
+    ways: Vec<Way>,
+    /// What was said that cannot be done.
+    wrong: Vec<Wrong>,
     resource: ResourceInfo,
+    /// The method and the path's pattern.
+    route: Option<String>,
     flow: PaymentFlow,
     max_timeout_seconds: u64,
-    scheme: Scheme,
     extensions: BTreeMap<String, RawObject>,
     /// Whether payments may have a name, and whether they must.
     identifier: Option<bool>,
     listing: Option<Box<Listing>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
-    /// However the token moves.
-    Exact,
-    ExactByPermit2,
-    Upto,
+/// A mistake that is told when the gate is made.
+#[derive(Clone)]
+enum Wrong {
+    Network(NetworkError),
+    NoWayLeft(String),
+    OtherPaywall,
 }
 
 impl Price {
     pub(super) fn new(paywall: Paywall, money: &Money) -> Result<Self, ConfigError> {
+        Self::chosen(paywall, money, |_| true)
+    }
+
+    /// The price in those of the paywall's tokens only that are chosen.
+    pub(super) fn chosen(
+        paywall: Paywall,
+        money: &Money,
+        chosen: impl Fn(&Asset) -> bool,
+    ) -> Result<Self, ConfigError> {
         if money.is_zero() {
             return Err(ConfigError::one(Mistake::ZeroPrice));
         }
-        let accepted = paywall.inner.assets.iter().filter(|accepted| match money.symbol() {
-            Some(symbol) => accepted.asset.symbol == symbol,
-            None => true,
+        let accepted = paywall.inner.assets.iter().filter(|accepted| {
+            let named = |symbol| accepted.asset.symbol == symbol;
+            money.symbol().is_none_or(named) && chosen(&accepted.asset)
         });
-        let amounts = accepted
-            .map(|accepted| Ok((accepted.clone(), money.to_amount(accepted.asset.decimals)?)))
+        let ways = accepted
+            .map(|accepted| {
+                Ok(Way {
+                    accepted: accepted.clone(),
+                    amount: money.to_amount(accepted.asset.decimals)?,
+                    scheme: Scheme::Exact,
+                    streaming: false,
+                    by_symbol: money.symbol().is_some(),
+                })
+            })
             .collect::<Result<Vec<_>, MoneyError>>()
             .map_err(|error| ConfigError::one(Mistake::Price(error)))?;
-        if amounts.is_empty() {
+        if ways.is_empty() {
             return Err(ConfigError::one(Mistake::NoSuchToken(money.to_string())));
         }
         let (flow, max_timeout_seconds) = (paywall.inner.flow, paywall.inner.max_timeout_seconds);
         Ok(Self {
             paywall,
-            amounts,
+            ways,
+            wrong: Vec::new(),
             resource: ResourceInfo::default(),
+            route: None,
             flow,
             max_timeout_seconds,
-            scheme: Scheme::Exact,
             extensions: BTreeMap::new(),
             identifier: None,
             listing: None,
         })
+    }
+
+    /// Another way to pay for the same: of this paywall, in another amount, token, network or scheme.
+    /// Payers are told all ways, those of this price first, and choose. What this price says of the
+    /// resource, the flow, the time and extensions stands for both, whatever the other says.
+    ///
+    /// ```
+    /// # fn sell(paywall: x402_server::Paywall) -> Result<(), x402_server::ConfigError> {
+    /// let price = paywall.price("0.01 USDC")?.or(paywall.price("0.009 EURC")?);
+    /// let gate = price.or(paywall.price("$0.02")?.upto()).description("A report").gate()?;
+    /// # drop(gate); Ok(()) }
+    /// ```
+    pub fn or(mut self, other: Self) -> Self {
+        if !Arc::ptr_eq(&self.paywall.inner, &other.paywall.inner) {
+            self.wrong.push(Wrong::OtherPaywall);
+        }
+        self.ways.extend(other.ways);
+        self.wrong.extend(other.wrong);
+        self
+    }
+
+    /// Takes this price on these networks only. Those that the paywall does not have are passed over,
+    /// but one must remain.
+    pub fn on(mut self, networks: impl IntoIterator<Item = impl IntoNetwork>) -> Self {
+        let mut kept: Vec<Network> = Vec::new();
+        for network in networks {
+            match network.into_network() {
+                Ok(network) => kept.push(network),
+                Err(error) => self.wrong.push(Wrong::Network(error)),
+            }
+        }
+        self.ways.retain(|way| kept.contains(&way.accepted.asset.network));
+        let names = kept.iter().map(Network::as_str).collect::<Vec<_>>();
+        self.or_none_left(&names)
+    }
+
+    /// Takes this price in tokens with these symbols only, such as `USDC`. One must remain. Ways to
+    /// pay that named their token, as `0.009 EURC` does, stay.
+    pub fn in_assets<'a>(mut self, symbols: impl IntoIterator<Item = &'a str>) -> Self {
+        let symbols: Vec<&str> = symbols.into_iter().collect();
+        self.ways.retain(|way| way.by_symbol || symbols.contains(&&*way.accepted.asset.symbol));
+        self.or_none_left(&symbols)
+    }
+
+    /// Writes down that a choice has left nothing.
+    fn or_none_left(mut self, choice: &[&str]) -> Self {
+        if self.ways.is_empty() {
+            self.wrong.push(Wrong::NoWayLeft(choice.join(", ")));
+        }
+        self
     }
 
     /// Says what is for sale, to people and agents.
@@ -79,6 +151,33 @@ impl Price {
         self
     }
 
+    /// Says words to be found by: at most 5, of at most 32 characters.
+    pub fn tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.resource.tags = Some(tags.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Says who sells: 1 to 32 printable ASCII characters.
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.resource.service_name = Some(name.into());
+        self
+    }
+
+    /// Says where there is a picture of it: an http or https address of at most 2048 characters.
+    pub fn icon_url(mut self, url: impl Into<String>) -> Self {
+        self.resource.icon_url = Some(url.into());
+        self
+    }
+
+    /// Says where it is found: the method and the path as a router has it, such as
+    /// `GET /weather/{city}`. What a [listing](Self::bazaar) says of the path goes before this.
+    ///
+    /// It is told, and decides nothing: the price stands wherever it is put.
+    pub fn route(mut self, route: impl Into<String>) -> Self {
+        self.route = Some(route.into());
+        self
+    }
+
     /// Settles before the handler runs. For answers that stream or cannot be taken back; where the
     /// handler then fails, the payer is owed an answer and gets it for the same payment.
     pub fn upfront(mut self) -> Self {
@@ -86,11 +185,32 @@ impl Price {
         self
     }
 
+    /// Settles after the handler has run, and only where it has answered with success: the default,
+    /// where the paywall does not say otherwise.
+    pub fn authorization(mut self) -> Self {
+        self.flow = PaymentFlow::Authorization;
+        self
+    }
+
     /// Makes this the most that is charged: the scheme `upto`. What is charged the handler says, by
     /// [`Payment::charge`](crate::Payment::charge); where it does not, it is the whole price. Paid by
     /// Permit2, and settled after serving only, by the address that the facilitator names.
     pub fn upto(mut self) -> Self {
-        self.scheme = Scheme::Upto;
+        self.ways.iter_mut().for_each(|way| way.scheme = Scheme::Upto);
+        self
+    }
+
+    /// Meters answers while they stream: a price by [`upto`](Self::upto), of which nothing is charged
+    /// but what the handler's stream says by [`Payment::charge_more`](crate::Payment::charge_more),
+    /// before each piece that it gives. Settled when the stream has ended; one that breaks off, or
+    /// whose client goes away, for what was given until then. The receipt follows in the trailers.
+    ///
+    /// The payment was verified before, and is settled afterwards: a payer that spends its tokens
+    /// elsewhere meanwhile has had the stream for nothing. Keep the price small.
+    pub fn streaming(mut self) -> Self {
+        for way in &mut self.ways {
+            (way.scheme, way.streaming) = (Scheme::Upto, true);
+        }
         self
     }
 
@@ -98,8 +218,8 @@ impl Price {
     /// must have allowed Permit2 to move them; one that has not is answered 412. Tokens that move no
     /// other way, and prices of [`upto`](Self::upto), do so anyhow.
     pub fn permit2(mut self) -> Self {
-        if self.scheme == Scheme::Exact {
-            self.scheme = Scheme::ExactByPermit2;
+        for way in self.ways.iter_mut().filter(|way| way.scheme == Scheme::Exact) {
+            way.scheme = Scheme::ExactByPermit2;
         }
         self
     }
@@ -163,25 +283,25 @@ impl Price {
     /// [`ConfigError`] where an offer cannot be made of it, or the facilitator, as far as it has said
     /// so, does not settle it.
     pub fn gate(&self) -> Result<Gate, ConfigError> {
+        let offered = self.offered(None)?;
+        self.paywall.inner.listed.list(&offered);
+        Ok(Gate::fixed(Arc::clone(&self.paywall.inner.shared), offered))
+    }
+
+    /// What is asked at this price; where it may soon be another, with quotes.
+    pub(super) fn offered(&self, quoted: Option<&Quoted>) -> Result<Offered, ConfigError> {
         let supported = self.paywall.supported();
-        let mut mistakes: Vec<Mistake> = Vec::new();
-        if self.scheme == Scheme::Upto && self.flow != PaymentFlow::Authorization {
-            mistakes.push(Mistake::UptoUpfront);
-        }
-        let mut offers = Vec::new();
-        for (accepted, amount) in &self.amounts {
-            match self.offer(accepted, *amount, supported.as_deref()) {
-                Ok(offer) => offers.push(offer),
-                Err(mistake) => {
-                    // Tokens of one network have their mistakes in common.
-                    let text = mistake.to_string();
-                    if mistakes.iter().all(|known| known.to_string() != text) {
-                        mistakes.push(mistake);
-                    }
-                }
+        let mut mistakes: Vec<Mistake> = self.wrong.iter().map(Wrong::mistake).collect();
+        self.check_resource(&mut mistakes);
+        let offers = self.offers(supported.as_deref(), &mut mistakes);
+        let path = self.route.as_deref().and_then(|route| {
+            let path = path_of(route);
+            if path.is_none() {
+                mistakes.push(Mistake::Route(route.to_owned()));
             }
-        }
-        let listed = self.listing.as_ref().map_or(Ok(Vec::new()), |it| it.by_method());
+            path
+        });
+        let listed = self.listing.as_ref().map_or(Ok(Vec::new()), |it| it.by_method(path));
         let listed = listed.map_err(|error| mistakes.push(Mistake::Listing(error)));
         let (true, Ok(listed)) = (mistakes.is_empty(), listed) else {
             return Err(ConfigError { mistakes });
@@ -192,53 +312,89 @@ impl Price {
                 let (resource, flow, identifier) =
                     (self.resource.clone(), self.flow, self.identifier);
                 let by_method = (bazaar::KEY, listed);
-                let route = Route { resource, offers, flow, identifier, extensions, by_method };
-                Gate::new(shared, route)
+                let tell = |quoted: &Quoted| {
+                    offers.iter().map(|offer| quoted.tell(&offer.requirements)).collect()
+                };
+                let told = quoted.map(tell).transpose()?;
+                let route = Route {
+                    resource,
+                    offers,
+                    flow,
+                    identifier,
+                    extensions,
+                    by_method,
+                    told,
+                    found_at: self.route.clone(),
+                };
+                Offered::new(shared, route)
             })
             .map_err(|error| ConfigError::one(Mistake::Encoding(error)))
     }
 
-    fn offer(
+    /// The same at another amount, in just the way that was accepted; `None` where there is no such
+    /// way, or that is its amount anyhow.
+    pub(super) fn quoted_at(&self, accepted: &PaymentRequirements, amount: Amount) -> Option<Self> {
+        let same = |way: &&Way| way.is_taken_by(accepted);
+        let way = self.ways.iter().find(same).filter(|way| way.amount != amount)?;
+        let ways = vec![Way { amount, ..way.clone() }];
+        Some(Self { ways, ..self.clone() })
+    }
+
+    /// What was said of where it is found: the method and the path's pattern.
+    #[expect(dead_code, reason = "for the list of what a site sells")]
+    pub(crate) fn found_at(&self) -> Option<&str> {
+        self.route.as_deref()
+    }
+
+    fn offers(
         &self,
-        accepted: &Accepted,
-        amount: Amount,
         supported: Option<&SupportedResponse>,
-    ) -> Result<Offer, Mistake> {
-        let Accepted { asset, pay_to } = accepted;
-        let asset = match self.scheme {
-            Scheme::Exact => Arc::clone(asset),
-            Scheme::ExactByPermit2 | Scheme::Upto => Arc::new(Asset::clone(asset).by_permit2()),
-        };
-        let name = match self.scheme {
-            Scheme::Exact | Scheme::ExactByPermit2 => EXACT,
-            Scheme::Upto => UPTO,
-        };
-        if let Some(supported) = supported
-            && supported.kind(name, &asset.network).is_none()
-        {
-            return Err(Mistake::unsupported(name, &asset.network, supported));
+        mistakes: &mut Vec<Mistake>,
+    ) -> Vec<Offer> {
+        let upto = self.ways.iter().any(|way| way.scheme == Scheme::Upto);
+        if upto && self.flow != PaymentFlow::Authorization {
+            mistakes.push(Mistake::UptoUpfront);
         }
-        let seconds = self.max_timeout_seconds;
-        let offer = match self.scheme {
-            Scheme::Exact | Scheme::ExactByPermit2 => exact_offer(&asset, amount, pay_to, seconds),
-            Scheme::Upto => {
-                let settler = settler(supported, &asset.network)?;
-                upto_offer(&asset, amount, pay_to, seconds, &settler)
-            }
+        let common = Common {
+            schemes: &self.paywall.inner.schemes,
+            supported,
+            flow: self.flow,
+            max_timeout_seconds: self.max_timeout_seconds,
+            only_named: self.identifier == Some(true),
         };
-        let offer = offer.map_err(Mistake::Offer)?;
-        let requirements = self.declare_flow(offer).map_err(Mistake::Encoding)?;
-        let scheme = self.paywall.inner.schemes.iter().find(|scheme| {
-            scheme.scheme() == requirements.scheme && scheme.covers(&requirements.network)
-        });
-        let scheme = scheme.ok_or_else(|| Mistake::NoScheme(requirements.network.clone()))?;
-        let terms = scheme.prepare(&requirements).map_err(Mistake::Offer)?;
-        let requirements = Verbatim::new(requirements).map_err(Mistake::Encoding)?;
-        let metered = self.scheme == Scheme::Upto;
-        let in_v1 = !metered
-            && asset.transfer_method == TransferMethod::Eip3009
-            && self.identifier != Some(true);
-        Ok(Offer { requirements, terms, asset, metered, in_v1 })
+        let mut offers: Vec<Offer> = Vec::new();
+        for way in &self.ways {
+            match way.offer(&common) {
+                Ok(offer) => add(offer, &mut offers),
+                Err(mistake) => {
+                    // Tokens of one network have their mistakes in common.
+                    let text = mistake.to_string();
+                    if mistakes.iter().all(|known| known.to_string() != text) {
+                        mistakes.push(mistake);
+                    }
+                }
+            }
+        }
+        offers
+    }
+
+    /// What payers would drop on reading is not told to them.
+    fn check_resource(&self, mistakes: &mut Vec<Mistake>) {
+        let told = ResourceInfo { url: "/".to_owned(), ..self.resource.clone() };
+        let read = RawObject::new(&told).and_then(|json| json.parse::<ResourceInfo>());
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => return mistakes.push(Mistake::Encoding(error)),
+        };
+        if told.tags != read.tags {
+            mistakes.push(Mistake::Tags(told.tags.unwrap_or_default().join(", ")));
+        }
+        if told.service_name != read.service_name {
+            mistakes.push(Mistake::ServiceName(told.service_name.unwrap_or_default()));
+        }
+        if told.icon_url != read.icon_url {
+            mistakes.push(Mistake::IconUrl(told.icon_url.unwrap_or_default()));
+        }
     }
 
     /// What is declared to payers besides the terms, by extension.
@@ -263,38 +419,41 @@ impl Price {
         }
         Ok(extensions)
     }
+}
 
-    /// The default flow is not told; another must be.
-    fn declare_flow(&self, offer: PaymentRequirements) -> Result<PaymentRequirements, JsonError> {
-        if self.flow == PaymentFlow::default() {
-            return Ok(offer);
+impl Wrong {
+    fn mistake(&self) -> Mistake {
+        match self.clone() {
+            Self::Network(error) => Mistake::Network(error),
+            Self::NoWayLeft(choice) => Mistake::NoWayLeft(choice),
+            Self::OtherPaywall => Mistake::OtherPaywall,
         }
-        let mut extra: serde_json::Map<String, serde_json::Value> = match &offer.extra {
-            Some(extra) => extra.parse()?,
-            None => serde_json::Map::new(),
-        };
-        extra.insert("paymentFlow".to_owned(), self.flow.as_str().into());
-        Ok(PaymentRequirements { extra: Some(RawObject::new(&extra)?), ..offer })
     }
 }
 
-/// The address that alone settles `upto` on this network, as the facilitator has said.
-fn settler(supported: Option<&SupportedResponse>, network: &Network) -> Result<String, Mistake> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Extra {
-        facilitator_address: String,
+/// Adds an offer, once. Clients of version 1 name a network and no token when they pay: they are told
+/// one offer for each.
+fn add(mut offer: Offer, offers: &mut Vec<Offer>) {
+    if offers.iter().any(|known| known.requirements.as_str() == offer.requirements.as_str()) {
+        return;
     }
-    let kind = supported.and_then(|it| it.kind(UPTO, network));
-    let extra = kind.and_then(|kind| kind.extra.as_ref());
-    match extra.and_then(|extra| extra.parse::<Extra>().ok()) {
-        Some(extra) => Ok(extra.facilitator_address),
-        None => Err(Mistake::UnknownSettler { scheme: UPTO.to_owned(), network: network.clone() }),
-    }
+    let same = |known: &Offer| known.in_v1 && known.asset.network == offer.asset.network;
+    offer.in_v1 &= !offers.iter().any(same);
+    offers.push(offer);
+}
+
+/// The path of a route such as `GET /weather/{city}`.
+fn path_of(route: &str) -> Option<&str> {
+    let (method, path) = route.split_once(' ')?;
+    let sound = !method.is_empty()
+        && method.bytes().all(|b| b.is_ascii_uppercase())
+        && path.starts_with('/')
+        && path.bytes().all(|b| b.is_ascii_graphic());
+    sound.then_some(path)
 }
 
 impl fmt::Debug for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Price").field("amounts", &self.amounts).finish_non_exhaustive()
+        f.debug_struct("Price").field("ways", &self.ways).finish_non_exhaustive()
     }
 }

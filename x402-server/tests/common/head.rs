@@ -41,4 +41,8 @@ impl RequestHead for Head {
     fn header_values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
         self.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| &**value)
     }
+
+    fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (*name, &**value))
+    }
 }

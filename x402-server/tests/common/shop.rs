@@ -118,7 +118,7 @@ impl Shop {
         let inner = service_fn(move |request| served.clone().serve(request));
         let service = GateLayer::new(gate)
             .layer(inner)
-            .map_response(|response| response.map(BodyExt::boxed_unsync));
+            .map_response(|it| it.map(|body| body.map_err(BoxError::from).boxed_unsync()));
         Self { facilitator, store, goods, paywall, service: BoxCloneSyncService::new(service) }
     }
 

@@ -1,0 +1,67 @@
+// A wallet like those that browsers have, which really signs: EIP-1193, announced by EIP-6963. Its
+// person agrees to everything but to the first `declines` signatures.
+
+import { hexToNumber } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+
+const ICON = "data:image/svg+xml;base64," + btoa(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="#e8a33d"/></svg>',
+);
+
+const refusal = (code, message) => ({ error: { code, message } });
+
+export class Wallet {
+  constructor({ key, chain, knows, declines }) {
+    this.account = privateKeyToAccount(key);
+    this.chain = chain;
+    this.knows = knows;
+    this.declines = declines;
+    this.calls = [];
+  }
+
+  async answer(method, params) {
+    this.calls.push(method);
+    switch (method) {
+      case "eth_requestAccounts":
+        return { result: [this.account.address.toLowerCase()] };
+      case "eth_chainId":
+        return { result: `0x${this.chain.toString(16)}` };
+      case "wallet_switchEthereumChain": {
+        const chain = hexToNumber(params[0].chainId);
+        if (!this.knows.includes(chain)) return refusal(4902, "Unrecognized chain ID.");
+        this.chain = chain;
+        return { result: null };
+      }
+      case "eth_signTypedData_v4":
+        return this.sign(params[0], JSON.parse(params[1]));
+      default:
+        return refusal(4200, `${method} is not supported`);
+    }
+  }
+
+  async sign(from, { domain, types, primaryType, message }) {
+    if (from !== this.account.address.toLowerCase()) return refusal(4100, "not my account");
+    if (Number(domain.chainId) !== this.chain) return refusal(-32603, "not my chain");
+    if (!types.EIP712Domain) return refusal(-32602, "no domain type");
+    if (this.declines-- > 0) return refusal(4001, "User rejected the request.");
+    return { result: await this.account.signTypedData({ domain, types, primaryType, message }) };
+  }
+
+  // Puts it into a page, before the page's own scripts run.
+  async install(page) {
+    await page.exposeFunction("answerAsWallet", (method, params) => this.answer(method, params));
+    await page.evaluateOnNewDocument((icon) => {
+      if (window !== window.top) return;
+      const request = async ({ method, params }) => {
+        const { result, error } = await window.answerAsWallet(method, params);
+        if (error) throw Object.assign(new Error(error.message), { code: error.code });
+        return result;
+      };
+      const info = { uuid: "6f0c1f7e-6d4c-4f5a-9f55-0e5b7d3a1c11", name: "Test Wallet", icon, rdns: "test.wallet" };
+      const detail = Object.freeze({ info: Object.freeze(info), provider: Object.freeze({ request }) });
+      const announce = () => dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail }));
+      addEventListener("eip6963:requestProvider", announce);
+      announce();
+    }, ICON);
+  }
+}

@@ -1,0 +1,77 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod attribute;
+mod body;
+mod failure;
+mod head;
+mod payment;
+mod paywall;
+mod service;
+
+pub use body::PaidBody;
+pub use payment::{NotPaid, Payment, PaymentFuture};
+pub use paywall::{Paywall, PriceLayer};
+pub use service::{GateLayer, GateService};
+pub use x402_server::{ChargeError, ConfigError, Listing, Mistake, PaywallBuilder};
+pub use x402_types::extensions::bazaar::{BodyType, Shape};
+
+/// Charges for a handler: an `async fn` that stays as it is written, with any extractors and any
+/// answer. It need not be `Send`.
+///
+/// ```
+/// use actix_web::{App, get, web::Path};
+/// use x402_actix::{Payment, Paywall, paid};
+///
+/// #[get("/weather/{city}")]
+/// #[paid("$0.001", description = "Weather right now", networks = ["base", "base-sepolia"])]
+/// async fn weather(city: Path<String>, payment: Payment) -> String {
+///     format!("Fine in {city}, for {}", payment.payer())
+/// }
+///
+/// # fn app(paywall: Paywall) {
+/// let app = App::new().app_data(paywall.clone()).service(weather);
+/// # drop(app); }
+/// ```
+///
+/// The price, networks, words and numbers are checked when the program is compiled; whether the
+/// paywall takes the networks and tokens, with the first request.
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `"$0.01"`, `"0.01 USDC"` | the price; comes first |
+/// | `or = ["0.009 EURC"]` | other prices that do as well |
+/// | `networks = ["base", "eip155:137"]` | on these of the paywall's networks only |
+/// | `assets = ["USDC"]` | in these of the paywall's tokens only, where the price names none |
+/// | `description = "…"` | what is for sale; any `&'static str`, such as `include_str!(…)` |
+/// | `mime_type = "application/json"` | the media type of a successful answer |
+/// | `scheme = "exact"`, `"permit2"`, `"upto"` | how it is paid; `exact` unless said otherwise |
+/// | `upto` | short for `scheme = "upto"`: the price is a limit, see [`Payment::charge`](x402_server::Payment::charge) |
+/// | `streaming` | an `upto` that is metered while the answer streams, see [`Payment::charge_more`](x402_server::Payment::charge_more) |
+/// | `flow = "upfront"`, `"authorization"` | settled before or after the handler runs; as the paywall says, unless said here |
+/// | `upfront` | short for `flow = "upfront"` |
+/// | `tags = ["weather"]` | words to be found by: 5 at most, of 32 characters at most |
+/// | `route = "GET /weather/{city}"` | where it is found, for catalogues |
+/// | `service_name = "…"` | who sells: 32 printable ASCII characters at most |
+/// | `max_timeout_seconds = 60` | seconds that a payer has |
+/// | `payment_identifier = "optional"`, `"required"` | payers may, or must, [name their payments](PriceLayer::payment_identifier) |
+///
+/// The payment is checked before it is looked at what an extractor has made of the request, so that
+/// whoever probes for the price without a sound request is told it; where an extractor then refuses,
+/// nothing is charged and the payment can be used again.
+///
+/// The app, or a scope, must have a [`Paywall`] in its data, as it is or as
+/// [`Data`](actix_web::web::Data). Without one, and where the paywall cannot sell at this price, the
+/// handler is not run: the answer is 500, and the log says what to do.
+///
+/// It stands on functions, not on methods, with 15 arguments at most, and below the attributes of
+/// actix-web, which take the paid handler.
+pub use x402_macros::paid_actix as paid;
+
+/// What the code that `#[paid]` writes names. Nothing here is for other use, or keeps its shape.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::attribute::{Admitted, Admitting, Paid, Response};
+    pub use crate::failure::Turned;
+    pub use x402_server::{Tag, TagScheme};
+}

@@ -1,0 +1,233 @@
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use x402_types::{Amount, ErrorReason, SettleResponse};
+
+use super::payment::Payment;
+use super::refused::Refused;
+use super::request_info::RequestInfo;
+
+/// What a seller does at each step of a payment. All of it is optional, and what each step may
+/// change is what its answer can say: none can make a settlement that is not known one that failed,
+/// or charge more than was signed.
+///
+/// A hook that panics refuses, where it can, and is otherwise passed over.
+///
+/// ```
+/// use x402_server::{Entry, Hooks, RequestInfo};
+///
+/// /// Serves the house's own programs for nothing.
+/// struct House;
+///
+/// impl Hooks for House {
+///     async fn on_request(&self, request: &RequestInfo) -> Entry {
+///         match request.header("x-api-key") {
+///             Some("the house's own") => Entry::GiveAway, // compare in constant time in earnest
+///             _ => Entry::GoOn,
+///         }
+///     }
+/// }
+/// ```
+pub trait Hooks: Send + Sync + 'static {
+    /// A request has come to a route that has a price. Nothing of it has been checked.
+    fn on_request(&self, request: &RequestInfo) -> impl Future<Output = Entry> + Send {
+        let _ = request;
+        async { Entry::GoOn }
+    }
+
+    /// Its payment is sound, as far as that can be told offline. It is not claimed yet.
+    fn before_verify(&self, payment: &Payment) -> impl Future<Output = Entry> + Send {
+        let _ = payment;
+        async { Entry::GoOn }
+    }
+
+    /// The facilitator found it good. Not called where a route settles before it serves, nor for a
+    /// payment that was settled by an earlier request.
+    fn after_verify(&self, payment: &Payment) -> impl Future<Output = Entry> + Send {
+        let _ = payment;
+        async { Entry::GoOn }
+    }
+
+    /// The facilitator refused it, for this reason.
+    fn on_verify_failure(
+        &self,
+        payment: &Payment,
+        reason: &ErrorReason,
+    ) -> impl Future<Output = Recovery> + Send {
+        let _ = (payment, reason);
+        async { Recovery::Stand }
+    }
+
+    /// So much is about to be settled, in atomic units. On a route that settles after serving, the
+    /// handler has answered with success, and its answer waits.
+    fn before_settle(
+        &self,
+        payment: &Payment,
+        amount: Amount,
+    ) -> impl Future<Output = Settling> + Send {
+        let _ = (payment, amount);
+        async { Settling::GoOn }
+    }
+
+    /// It is settled.
+    fn after_settle(
+        &self,
+        payment: &Payment,
+        receipt: &SettleResponse,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (payment, receipt);
+        async {}
+    }
+
+    /// Settlement failed, and that is certain: no money moved.
+    fn on_settle_failure(
+        &self,
+        payment: &Payment,
+        reason: &ErrorReason,
+    ) -> impl Future<Output = Recovery> + Send {
+        let _ = (payment, reason);
+        async { Recovery::Stand }
+    }
+
+    /// It is not known whether it is settled. It stays claimed and is asked about again; there is
+    /// nothing to decide.
+    fn on_unresolved(
+        &self,
+        payment: &Payment,
+        transaction: Option<&str>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (payment, transaction);
+        async {}
+    }
+
+    /// A payment that was admitted comes to nothing: it was not settled, and can be used again; or
+    /// it was settled before, and is owed.
+    fn on_cancel(&self, payment: &Payment, why: Canceled) -> impl Future<Output = ()> + Send {
+        let _ = (payment, why);
+        async {}
+    }
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It is paid for.
+    GoOn,
+    /// It is served for nothing. A payment that came with it is not touched.
+    GiveAway,
+    /// It is not served.
+    Refuse(Refused),
+}
+
+/// What becomes of a payment that is to be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// It is settled.
+    GoOn,
+    /// It is not, and what was to be paid for is served all the same.
+    GiveAway,
+    /// It is not, and nothing is served.
+    Withhold(Refused),
+}
+
+/// What becomes of a request whose payment failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// It is refused.
+    Stand,
+    /// It is served all the same, at the seller's expense.
+    GiveAway,
+}
+
+/// Why a payment that was admitted came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Canceled {
+    /// The handler did not answer with success.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The handler panicked, or the client went away.
+    Dropped,
+}
+
+pub(crate) type Hook<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`Hooks`] of any type. Panics are caught.
+pub(crate) trait DynHooks: Send + Sync {
+    fn on_request<'a>(&'a self, request: &'a RequestInfo) -> Hook<'a, Entry>;
+    fn before_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry>;
+    fn after_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry>;
+    fn on_verify_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery>;
+    fn before_settle<'a>(&'a self, payment: &'a Payment, amount: Amount) -> Hook<'a, Settling>;
+    fn after_settle<'a>(&'a self, payment: &'a Payment, r: &'a SettleResponse) -> Hook<'a, ()>;
+    fn on_settle_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery>;
+    fn on_unresolved<'a>(&'a self, p: &'a Payment, transaction: Option<&'a str>) -> Hook<'a, ()>;
+    fn on_cancel<'a>(&'a self, payment: &'a Payment, why: Canceled) -> Hook<'a, ()>;
+}
+
+impl<T: Hooks> DynHooks for T {
+    fn on_request<'a>(&'a self, request: &'a RequestInfo) -> Hook<'a, Entry> {
+        caught(Hooks::on_request(self, request), || Entry::Refuse(broken()))
+    }
+
+    fn before_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry> {
+        caught(Hooks::before_verify(self, payment), || Entry::Refuse(broken()))
+    }
+
+    fn after_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry> {
+        caught(Hooks::after_verify(self, payment), || Entry::Refuse(broken()))
+    }
+
+    fn on_verify_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery> {
+        caught(Hooks::on_verify_failure(self, p, r), || Recovery::Stand)
+    }
+
+    fn before_settle<'a>(&'a self, payment: &'a Payment, amount: Amount) -> Hook<'a, Settling> {
+        caught(Hooks::before_settle(self, payment, amount), || Settling::Withhold(broken()))
+    }
+
+    fn after_settle<'a>(&'a self, payment: &'a Payment, r: &'a SettleResponse) -> Hook<'a, ()> {
+        caught(Hooks::after_settle(self, payment, r), || ())
+    }
+
+    fn on_settle_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery> {
+        caught(Hooks::on_settle_failure(self, p, r), || Recovery::Stand)
+    }
+
+    fn on_unresolved<'a>(&'a self, p: &'a Payment, transaction: Option<&'a str>) -> Hook<'a, ()> {
+        caught(Hooks::on_unresolved(self, p, transaction), || ())
+    }
+
+    fn on_cancel<'a>(&'a self, payment: &'a Payment, why: Canceled) -> Hook<'a, ()> {
+        caught(Hooks::on_cancel(self, payment, why), || ())
+    }
+}
+
+fn broken() -> Refused {
+    Refused::new(500, "internal_error", "The payment could not be processed. Nothing was charged.")
+}
+
+fn caught<'a, T>(
+    hook: impl Future<Output = T> + Send + 'a,
+    otherwise: impl FnOnce() -> T + Send + 'a,
+) -> Hook<'a, T> {
+    Box::pin(async move {
+        let mut hook = pin!(hook);
+        let answer =
+            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
+                Ok(poll) => poll.map(Some),
+                Err(_) => Poll::Ready(None),
+            });
+        match answer.await {
+            Some(answer) => answer,
+            None => {
+                tracing::error!("a hook panicked");
+                otherwise()
+            }
+        }
+    })
+}

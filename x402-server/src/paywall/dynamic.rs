@@ -1,0 +1,211 @@
+use std::error::Error;
+use std::fmt;
+use std::future::ready;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use x402_types::{PaymentRequirements, Verbatim};
+
+use super::quote::Quoted;
+use super::sign_in::SignIn;
+use super::{ConfigError, Paywall, Price};
+use crate::engine::{Ask, Asked, Asking, Gate, Refused, RequestInfo};
+
+/// What a request costs, as a price function says.
+#[derive(Debug)]
+pub enum Quote {
+    /// So much.
+    Price(Box<Price>),
+    /// Nothing.
+    Free,
+    /// It is not sold.
+    Refuse(Refused),
+}
+
+impl From<Price> for Quote {
+    fn from(price: Price) -> Self {
+        Self::Price(Box::new(price))
+    }
+}
+
+/// A request whose price is wanted.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    request: RequestInfo,
+    paywall: Paywall,
+    payer: Option<String>,
+}
+
+impl Inquiry {
+    /// A price in words, as [`Paywall::price`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] as there.
+    pub fn price(&self, price: &str) -> Result<Price, ConfigError> {
+        self.paywall.price(price)
+    }
+
+    /// The account that has [signed in](DynamicPrice::sign_in), in checksum form. It has shown that it
+    /// has the key, and nothing else.
+    pub fn payer(&self) -> Option<&str> {
+        self.payer.as_deref()
+    }
+}
+
+impl Deref for Inquiry {
+    type Target = RequestInfo;
+
+    fn deref(&self) -> &RequestInfo {
+        &self.request
+    }
+}
+
+/// A price that is found out with every request. Becomes a [`Gate`].
+///
+/// Made by [`Paywall::price_by`].
+#[derive(Clone)]
+#[must_use]
+pub struct DynamicPrice {
+    paywall: Paywall,
+    find: Arc<dyn Find>,
+    valid_for: Duration,
+    sign_in: Option<Arc<SignIn>>,
+}
+
+trait Find: Send + Sync {
+    fn find(&self, inquiry: Inquiry) -> Finding;
+}
+
+type Finding = std::pin::Pin<
+    Box<dyn Future<Output = Result<Quote, Box<dyn Error + Send + Sync>>> + Send + 'static>,
+>;
+
+impl<F, T, E> Find for F
+where
+    F: Fn(Inquiry) -> T + Send + Sync,
+    T: Future<Output = Result<Quote, E>> + Send + 'static,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn find(&self, inquiry: Inquiry) -> Finding {
+        let found = self(inquiry);
+        Box::pin(async move { found.await.map_err(Into::into) })
+    }
+}
+
+impl Paywall {
+    /// A price that a function finds out with every request: from its method, path, query and
+    /// headers, and from all that the function holds of the application's state.
+    ///
+    /// Whoever was told a price can pay it for [a while](DynamicPrice::valid_for), whatever the
+    /// function says by then: the terms carry a quote that only this paywall can make, in
+    /// `extra.quote`. The function is asked with every request all the same, and what it gives away
+    /// or refuses is not sold.
+    ///
+    /// An error is answered 500 and logged; what it says is not told.
+    ///
+    /// ```
+    /// # async fn build(paywall: x402_server::Paywall) -> Result<(), x402_server::ConfigError> {
+    /// use x402_server::{ConfigError, Inquiry, Quote};
+    ///
+    /// let per_page = paywall.price_by(|inquiry: Inquiry| async move {
+    ///     let pages: u32 = inquiry.query_param("pages").and_then(|it| it.parse().ok()).unwrap_or(1);
+    ///     let price = inquiry.price(&format!("0.{:03}", pages.min(999)))?;
+    ///     Ok::<Quote, ConfigError>(price.description("pages").into())
+    /// });
+    /// let gate = per_page.gate();
+    /// # drop(gate); Ok(()) }
+    /// ```
+    pub fn price_by<F, T, E>(&self, find: F) -> DynamicPrice
+    where
+        F: Fn(Inquiry) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Quote, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let valid_for = Duration::from_secs(60);
+        DynamicPrice { paywall: self.clone(), find: Arc::new(find), valid_for, sign_in: None }
+    }
+}
+
+impl DynamicPrice {
+    /// How long a price can be paid after it was told. A minute unless said otherwise; whole seconds
+    /// count.
+    pub fn valid_for(mut self, time: Duration) -> Self {
+        self.valid_for = time;
+        self
+    }
+
+    /// Lets payers sign in before they are told a price: the extension `sign-in-with-x`. Who has, the
+    /// price function finds in [`Inquiry::payer`], and can make a price of its own for it. A signature
+    /// that does not sign in is answered 401. Each challenge signs in once. A quote is for its request
+    /// and not for its payer: who was told a price can hand it on.
+    ///
+    /// Servers that sell the same things need the same [`quote_key`](crate::PaywallBuilder::quote_key);
+    /// that a challenge is used once each sees to for itself.
+    pub fn sign_in(mut self) -> Self {
+        self.sign_in = Some(SignIn::new(&self.paywall));
+        self
+    }
+
+    /// The gate of a route at this price.
+    pub fn gate(&self) -> Gate {
+        let shared = Arc::clone(&self.paywall.inner.shared);
+        Gate::asked(shared, Arc::new(self.clone()))
+    }
+}
+
+impl Ask for DynamicPrice {
+    fn ask(
+        &self,
+        request: &RequestInfo,
+        purchase: &str,
+        accepted: Option<Verbatim<PaymentRequirements>>,
+    ) -> Asking {
+        let payer = self.sign_in.as_ref().map_or(Ok(None), |it| it.payer(request));
+        let payer = match payer {
+            Ok(payer) => payer,
+            Err(refused) => return Box::pin(ready(Asked::Refused(refused))),
+        };
+        let inquiry = Inquiry { request: request.clone(), paywall: self.paywall.clone(), payer };
+        let found = self.find.find(inquiry);
+        let quoted = Quoted::new(&self.paywall, purchase, self.valid_for);
+        let (sign_in, path) = (self.sign_in.clone(), request.path().to_owned());
+        Box::pin(async move {
+            let asked = match found.await {
+                Ok(Quote::Free) => return Asked::Nothing,
+                Ok(Quote::Refuse(refused)) => return Asked::Refused(refused),
+                Ok(Quote::Price(price)) => match &sign_in {
+                    Some(sign_in) => sign_in.declare(*price, &path),
+                    None => Ok(*price),
+                }
+                .and_then(|price| asked(&price, &quoted, accepted.as_deref())),
+                Err(error) => Err(error),
+            };
+            asked.unwrap_or_else(|error| {
+                tracing::error!(%error, "a price could not be told; nothing is served");
+                Asked::Failed
+            })
+        })
+    }
+}
+
+/// The price now, and as it was quoted.
+fn asked(
+    price: &Price,
+    quoted: &Quoted,
+    accepted: Option<&PaymentRequirements>,
+) -> Result<Asked, Box<dyn Error + Send + Sync>> {
+    let now = price.offered(Some(quoted))?;
+    let before = accepted.and_then(|accepted| {
+        let amount = quoted.amount(accepted)?;
+        price.quoted_at(accepted, amount)
+    });
+    let before = before.map(|price| price.offered(Some(quoted))).transpose()?;
+    Ok(Asked::At { now, before })
+}
+
+impl fmt::Debug for DynamicPrice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicPrice").field("valid_for", &self.valid_for).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
+use sha2::Sha256;
+use x402_types::{Amount, JsonError, PaymentRequirements, RawObject, Verbatim};
+
+use super::Paywall;
+use crate::engine::seconds_since_1970;
+
+/// The key in `extra` under which a quote stands.
+const KEY: &str = "quote";
+/// Bytes of a quote's seal.
+const SEAL: usize = 16;
+
+/// Makes quotes for one purchase, and knows them again: an offer, and until when it stands, sealed
+/// with the paywall's key.
+pub(super) struct Quoted {
+    key: [u8; 32],
+    purchase: String,
+    now: u64,
+    expires: u64,
+}
+
+impl Quoted {
+    pub(super) fn new(paywall: &Paywall, purchase: &str, valid_for: Duration) -> Self {
+        let now = seconds_since_1970();
+        let expires = now.saturating_add(valid_for.as_secs());
+        Self { key: paywall.inner.quote_key, purchase: purchase.to_owned(), now, expires }
+    }
+
+    /// The offer with a quote.
+    pub(super) fn tell(
+        &self,
+        offer: &PaymentRequirements,
+    ) -> Result<Verbatim<PaymentRequirements>, JsonError> {
+        let seal = self.mac(offer, self.expires).finalize().into_bytes();
+        let seal = seal.iter().take(SEAL).map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut extra: serde_json::Map<String, serde_json::Value> = match &offer.extra {
+            Some(extra) => extra.parse()?,
+            None => serde_json::Map::new(),
+        };
+        extra.insert(KEY.to_owned(), format!("{}.{seal}", self.expires).into());
+        let extra = Some(RawObject::new(&extra)?);
+        Verbatim::new(PaymentRequirements { extra, ..offer.clone() })
+    }
+
+    /// The amount that an offer was quoted at, where its quote is ours, for this purchase, and still
+    /// stands.
+    pub(super) fn amount(&self, accepted: &PaymentRequirements) -> Option<Amount> {
+        #[derive(Deserialize)]
+        struct Extra {
+            quote: String,
+        }
+        let extra: Extra = accepted.extra.as_ref()?.parse().ok()?;
+        let (expires, seal) = extra.quote.split_once('.')?;
+        let expires: u64 = expires.parse().ok()?;
+        let seal = unhex(seal)?;
+        self.mac(accepted, expires).verify_truncated_left(&seal).ok()?;
+        (self.now <= expires).then_some(accepted.amount)
+    }
+
+    fn mac(&self, offer: &PaymentRequirements, expires: u64) -> Hmac<Sha256> {
+        let PaymentRequirements { scheme, network, asset, amount, pay_to, .. } = offer;
+        let mut mac = keyed(&self.key);
+        let text = format!(
+            "x402 quote\n{}\n{scheme}\n{network}\n{}\n{amount}\n{}\n{expires}",
+            self.purchase,
+            asset.to_ascii_lowercase(),
+            pay_to.to_ascii_lowercase(),
+        );
+        mac.update(text.as_bytes());
+        mac
+    }
+}
+
+/// What seals with this key.
+pub(super) fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    // A key is a block, and a shorter one ends in zeros.
+    let mut block = [0; 64];
+    block.iter_mut().zip(key).for_each(|(byte, known)| *byte = *known);
+    <Hmac<Sha256> as KeyInit>::new(&block.into())
+}
+
+fn unhex(text: &str) -> Option<[u8; SEAL]> {
+    let mut bytes = [0; SEAL];
+    if text.len() != 2 * SEAL || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_quote_stands_until_its_second_and_not_longer() {
+        let offer: PaymentRequirements = serde_json::from_value(json!({
+            "scheme": "exact", "network": "eip155:84532", "amount": "10000",
+            "asset": "0x036CbD53842c5426634e7929541eC2318f3dCF7e",
+            "payTo": "0x209693Bc6afc0C5328bA36FaF03C514EF312287C",
+            "maxTimeoutSeconds": 300, "extra": { "name": "USDC", "version": "2" },
+        }))
+        .unwrap();
+        let at = |now, purchase: &str| Quoted {
+            key: [1; 32],
+            purchase: purchase.to_owned(),
+            now,
+            expires: 160,
+        };
+        let told = at(100, "GET /a").tell(&offer).unwrap();
+        assert_eq!(at(160, "GET /a").amount(&told), Some(offer.amount));
+        assert_eq!(at(161, "GET /a").amount(&told), None);
+        assert_eq!(at(100, "GET /b").amount(&told), None);
+        let other = Quoted { key: [2; 32], ..at(100, "GET /a") };
+        assert_eq!(other.amount(&told), None);
+    }
+}
