@@ -25,6 +25,15 @@ impl Paywall {
         PaywallBuilder::new()
     }
 
+    /// A paywall whose settings stand in the environment, see [`PaywallBuilder::from_env`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all mistakes.
+    #[cfg(feature = "http-facilitator")]
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        PaywallBuilder::from_env().build().await
+    }
+
     /// A price in words, such as `$0.01` or `0.01 USDC`, to wrap a route, a resource, a scope or an
     /// app in.
     ///

@@ -10,8 +10,12 @@ mod paywall;
 #[cfg(feature = "cors")]
 pub use cors::cors;
 pub use payment::{NotPaid, Payment};
-pub use paywall::{Paywall, PriceLayer};
-pub use x402_server::{ChargeError, ConfigError, Listing, Mistake, PaywallBuilder};
+pub use paywall::{GateLayer, Paywall, PriceLayer};
+pub use x402_server::{
+    Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
+    Inquiry, Listing, Mistake, PaywallBuilder, Price, Quote, Recovery, Refused, RequestInfo,
+    Settling,
+};
 pub use x402_types::extensions::bazaar::{BodyType, Shape};
 
 /// Charges for a handler: an `async fn` that stays as it is written, with any extractors and any

@@ -1,10 +1,10 @@
 use std::ops::Deref;
 
 use axum::Extension;
-use axum::extract::OriginalUri;
+use axum::extract::{MatchedPath, OriginalUri};
 use axum::middleware::AddExtension;
 use tower_layer::Layer;
-use x402_server::layer::{GateLayer, GateService};
+use x402_server::layer::{self, GateService};
 use x402_server::{ConfigError, Gate, Listing, PaywallBuilder, Price};
 
 /// A seller's settings: who is paid, in what, where, and who settles. One for a site.
@@ -20,6 +20,15 @@ impl Paywall {
     /// Starts a paywall's settings.
     pub fn builder() -> PaywallBuilder<Self> {
         PaywallBuilder::new()
+    }
+
+    /// A paywall whose settings stand in the environment, see [`PaywallBuilder::from_env`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all mistakes.
+    #[cfg(feature = "http-facilitator")]
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        PaywallBuilder::from_env().build().await
     }
 
     /// A price in words, such as `$0.01` or `0.01 USDC`, as a layer for a route or a router.
@@ -84,13 +93,13 @@ impl<S> Layer<S> for Paywall {
 #[must_use = "a price charges nobody until it is put on a route with .layer(..)"]
 pub struct PriceLayer {
     price: Price,
-    gate: Gate,
+    layer: GateLayer,
 }
 
 impl PriceLayer {
     fn new(price: Price) -> Result<Self, ConfigError> {
-        let gate = price.gate()?;
-        Ok(Self { price, gate })
+        let layer = GateLayer::new(price.gate()?);
+        Ok(Self { price, layer })
     }
 
     /// Changes what the price says besides the amount: what is for sale, when it is settled.
@@ -131,9 +140,44 @@ impl<S> Layer<S> for PriceLayer {
     type Service = GateService<S>;
 
     fn layer(&self, inner: S) -> GateService<S> {
-        GateLayer::new(self.gate.clone())
+        self.layer.layer(inner)
+    }
+}
+
+/// Any [`Gate`] as an axum layer: a price that is found out with every request, or a price list.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use x402_axum::{ConfigError, GateLayer, Inquiry, Paywall, Quote};
+///
+/// fn router(paywall: &Paywall) -> Router {
+///     let by_length = paywall.price_by(|inquiry: Inquiry| async move {
+///         let pages: u32 = inquiry.path_param("pages").and_then(|it| it.parse().ok()).unwrap_or(1);
+///         Ok::<_, ConfigError>(Quote::from(inquiry.price(&format!("$0.{:02}", pages.min(99)))?))
+///     });
+///     let layer = GateLayer::new(by_length.gate());
+///     Router::new().route("/print/{pages}", get(async || "printed").layer(layer))
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a gate charges nobody until it is put on a route with .layer(..)"]
+pub struct GateLayer(layer::GateLayer);
+
+impl GateLayer {
+    /// The layer of a gate.
+    pub fn new(gate: Gate) -> Self {
+        let layer = layer::GateLayer::new(gate)
             // Within a nested router the request's own address has lost its prefix.
             .requested_uri(|extensions| extensions.get::<OriginalUri>().map(|uri| &uri.0))
-            .layer(inner)
+            .matched_route(|extensions| extensions.get::<MatchedPath>().map(MatchedPath::as_str));
+        Self(layer)
+    }
+}
+
+impl<S> Layer<S> for GateLayer {
+    type Service = GateService<S>;
+
+    fn layer(&self, inner: S) -> GateService<S> {
+        self.0.layer(inner)
     }
 }

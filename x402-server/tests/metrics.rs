@@ -210,6 +210,15 @@ async fn a_request_that_is_admitted_and_not_served_is_counted_as_that() {
     request.abort();
     assert!(request.await.unwrap_err().is_cancelled());
     listening.assert_requests("GET /goods", "unserved", 2);
+    listening.assert("x402_claims_held{}", 0);
+    // One that does not wait for the facilitator.
+    shop.facilitator.verify().latch.hold();
+    let (other, payment) = (shop.clone(), pay(&shop, 3).await);
+    let request = tokio::spawn(async move { other.buy(&payment).await });
+    shop.facilitator.verify().latch.reached(3).await;
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    listening.assert_requests("GET /goods", "unserved", 3);
     listening.assert_requests("GET /goods", "paid", 0);
     listening.assert("x402_claims_held{}", 0);
 }

@@ -6,7 +6,7 @@ use tracing::Instrument;
 use super::admission::Paid;
 use super::answers::Why;
 use super::head::RequestHead;
-use super::observed::{Seen, span_of};
+use super::observed::{Awaited, Seen, span_of};
 use super::offered::Offered;
 use super::purchase::Purchase;
 use super::reply::Reply;
@@ -71,14 +71,17 @@ impl Question {
             Self::Paid(paid) => paid.seen(),
             Self::Price(undecided) => undecided.seen(),
         };
-        let span = seen.span().clone();
+        let awaited = Awaited::new(seen.clone());
+        let span = awaited.span().clone();
         let admission = async {
             match self {
                 Self::Paid(paid) => paid.admit().await,
                 Self::Price(undecided) => undecided.admit().await,
             }
         };
-        admission.instrument(span).await
+        let admission = admission.instrument(span).await;
+        awaited.let_go();
+        admission
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) enum Fate {
     Unpaid,
     Refused,
     Paid,
-    /// Admitted, and not served.
+    /// It might have been paid, and was not served.
     Unserved,
     GivenAway,
     Again,
@@ -118,14 +118,14 @@ impl Seen {
     }
 }
 
-/// A request that was admitted. Dropped before its end is told, it was not served.
+/// A request that waits for its end. Dropped before that is told, it was not served.
 #[derive(Debug)]
-pub(super) struct Admitted {
+pub(super) struct Awaited {
     seen: Seen,
     open: bool,
 }
 
-impl Admitted {
+impl Awaited {
     pub(super) fn new(seen: Seen) -> Self {
         Self { seen, open: true }
     }
@@ -135,14 +135,13 @@ impl Admitted {
         self.seen.ends(fate);
     }
 
-    /// What it is seen as, for whoever tells its end.
-    pub(super) fn into_seen(mut self) -> Seen {
+    /// Someone else tells its end.
+    pub(super) fn let_go(mut self) {
         self.open = false;
-        self.seen.clone()
     }
 }
 
-impl Deref for Admitted {
+impl Deref for Awaited {
     type Target = Seen;
 
     fn deref(&self) -> &Seen {
@@ -150,7 +149,7 @@ impl Deref for Admitted {
     }
 }
 
-impl Drop for Admitted {
+impl Drop for Awaited {
     fn drop(&mut self) {
         if self.open {
             self.seen.ends(Fate::Unserved);

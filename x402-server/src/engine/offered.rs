@@ -10,7 +10,7 @@ use x402_types::{
 use super::answers::Why;
 use super::challenge::Challenge;
 use super::head::RequestHead;
-use super::observed::{Admitted, Seen, Tally};
+use super::observed::{Awaited, Seen, Tally};
 use super::purchase::Purchase;
 use super::reply::Reply;
 use super::sent::Sent;
@@ -122,15 +122,19 @@ impl Offered {
         reply
     }
 
-    /// The same, where the request had been admitted.
-    pub(super) fn turn_away_admitted(
+    /// The same, where the request had been awaited.
+    pub(super) fn turn_away_awaited(
         &self,
         why: Why,
         purchase: &Purchase,
-        admitted: Option<Admitted>,
+        awaited: Option<Awaited>,
     ) -> Reply {
-        match admitted {
-            Some(admitted) => self.turn_away(why, purchase, &admitted.into_seen()),
+        match awaited {
+            Some(awaited) => {
+                let reply = self.turn_away(why, purchase, &awaited);
+                awaited.let_go();
+                reply
+            }
             None => self.answer(why, purchase),
         }
     }

@@ -224,6 +224,7 @@ async fn see_to(
         }
         Unsettled::Pending { transaction } => {
             settlement.comes_to("pending");
+            tracing::warn!(payment = %key, "a settlement is not confirmed yet");
             settlement.span.record("x402.transaction", excerpt(&transaction, TRANSACTION_LIMIT));
             write(&shared, &key, Status::Pending, Some(transaction.clone())).await;
             unresolved(&shared, &settlement, Some(&transaction)).await;
@@ -297,6 +298,7 @@ async fn keep_asking(
             Err(Unsettled::Failed(_) | Unsettled::Unknown | Unsettled::NotSent) => {}
         }
     }
+    Span::current().record("x402.outcome", "unknown");
     tracing::error!(payment = %key, "the outcome of a settlement was never learnt");
 }
 

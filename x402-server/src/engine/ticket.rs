@@ -6,7 +6,7 @@ use x402_types::{JsonError, SettleResponse, encode};
 use super::answers::Why;
 use super::claim::Hold;
 use super::hooks::Canceled;
-use super::observed::{Admitted, Fate, Seen};
+use super::observed::{Awaited, Fate, Seen};
 use super::offered::Offered;
 use super::payment::Payment;
 use super::purchase::Purchase;
@@ -33,7 +33,7 @@ pub struct Ticket {
     /// Whether the payer gave the payment a name.
     named: bool,
     watch: Option<Watch>,
-    admitted: Option<Admitted>,
+    awaited: Option<Awaited>,
 }
 
 impl Ticket {
@@ -57,13 +57,13 @@ impl Ticket {
             response_header,
             named,
             watch,
-            admitted: None,
+            awaited: None,
         }
     }
 
     /// Has what becomes of it seen.
     pub(super) fn seen(self, seen: Seen) -> Self {
-        Self { admitted: Some(Admitted::new(seen)), ..self }
+        Self { awaited: Some(Awaited::new(seen)), ..self }
     }
 
     /// The payment that the request is served on.
@@ -144,13 +144,13 @@ impl Ticket {
         answer: Option<StoredAnswer>,
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
         let Self { offered, payment, hold, settlement, purchase, response_header, .. } = self;
-        let Self { named, watch, admitted, .. } = self;
+        let Self { named, watch, awaited, .. } = self;
         let served = status == 101 || (200..300).contains(&status);
         if let Some(watch) = watch {
             watch.end((!served).then_some(Canceled::Answered { status }));
         }
-        if let Some(admitted) = &admitted {
-            admitted.is_answered(status);
+        if let Some(awaited) = &awaited {
+            awaited.is_answered(status);
         }
         let amount = payment.close();
         let step = match settlement {
@@ -171,7 +171,7 @@ impl Ticket {
         // was delivered, whoever waits for the end.
         let to_the_end = answer.is_some() || payment.streaming;
         let bought = purchase.clone();
-        let end = End { offered, purchase, response_header, served, named, answer, step, admitted };
+        let end = End { offered, purchase, response_header, served, named, answer, step, awaited };
         let end = if to_the_end {
             Way::SeenThrough(SeenThrough::new(settlements.track_future(end.come())))
         } else {
@@ -252,28 +252,28 @@ struct End {
     named: bool,
     answer: Option<StoredAnswer>,
     step: Step,
-    admitted: Option<Admitted>,
+    awaited: Option<Awaited>,
 }
 
 impl End {
     async fn come(self) -> Result<Vec<(&'static str, String)>, Reply> {
-        let Self { offered, purchase, response_header, served, named, answer, step, admitted } =
+        let Self { offered, purchase, response_header, served, named, answer, step, awaited } =
             self;
-        let turn_away = |why, admitted| Err(offered.turn_away_admitted(why, &purchase, admitted));
+        let turn_away = |why, awaited| Err(offered.turn_away_awaited(why, &purchase, awaited));
         let (receipt, hold) = match step {
             Step::Settle(outcome) => match outcome.await {
                 Ok(Outcome::Settled(receipt, hold)) => (receipt, hold),
                 Ok(Outcome::GivenAway) => {
-                    ends(admitted, Fate::GivenAway);
+                    ends(awaited, Fate::GivenAway);
                     return Ok(Vec::new());
                 }
-                Ok(Outcome::Not(why)) => return turn_away(why, admitted),
-                Err(Panicked) => return turn_away(Why::SettlementUnknown, admitted),
+                Ok(Outcome::Not(why)) => return turn_away(why, awaited),
+                Err(Panicked) => return turn_away(Why::SettlementUnknown, awaited),
             },
             Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
             Step::GiveUp(hold) => {
                 hold.give_back().await;
-                return turn_away(Why::Internal, admitted);
+                return turn_away(Why::Internal, awaited);
             }
             Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
                 hold.give_back().await;
@@ -306,14 +306,14 @@ impl End {
             }
         }
         hold.use_up().await;
-        ends(admitted, Fate::Paid);
+        ends(awaited, Fate::Paid);
         Ok(headers)
     }
 }
 
-fn ends(admitted: Option<Admitted>, fate: Fate) {
-    if let Some(admitted) = admitted {
-        admitted.ends(fate);
+fn ends(awaited: Option<Awaited>, fate: Fate) {
+    if let Some(awaited) = awaited {
+        awaited.ends(fate);
     }
 }
 

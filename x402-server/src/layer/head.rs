@@ -1,18 +1,21 @@
+use std::borrow::Cow;
+
 use http::Uri;
 
-use super::RequestedUri;
+use super::Framework;
 use crate::RequestHead;
 
 /// A request as the engine sees it.
 pub(super) struct Head<'a, B> {
     request: &'a http::Request<B>,
     uri: &'a Uri,
+    framework: Framework,
 }
 
 impl<'a, B> Head<'a, B> {
-    pub(super) fn new(request: &'a http::Request<B>, requested_uri: RequestedUri) -> Self {
-        let uri = requested_uri(request.extensions()).unwrap_or_else(|| request.uri());
-        Self { request, uri }
+    pub(super) fn new(request: &'a http::Request<B>, framework: Framework) -> Self {
+        let uri = (framework.requested_uri)(request.extensions()).unwrap_or_else(|| request.uri());
+        Self { request, uri, framework }
     }
 }
 
@@ -27,6 +30,10 @@ impl<B> RequestHead for Head<'_, B> {
 
     fn query(&self) -> Option<&str> {
         self.uri.query()
+    }
+
+    fn route(&self) -> Option<Cow<'_, str>> {
+        (self.framework.matched_route)(self.request.extensions()).map(Cow::Borrowed)
     }
 
     fn header_values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {

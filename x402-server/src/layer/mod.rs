@@ -40,21 +40,38 @@ use crate::Gate;
 #[derive(Clone, Debug)]
 pub struct GateLayer {
     gate: Gate,
+    framework: Framework,
+}
+
+/// What a framework knows of a request beyond the request itself.
+#[derive(Clone, Copy, Debug)]
+struct Framework {
     requested_uri: RequestedUri,
+    matched_route: MatchedRoute,
 }
 
 /// Finds the address that was asked for where a framework rewrites that of the request.
 pub type RequestedUri = for<'a> fn(&'a Extensions) -> Option<&'a Uri>;
 
+/// Finds the route that a framework found for the request, such as `/weather/{city}`.
+pub type MatchedRoute = for<'a> fn(&'a Extensions) -> Option<&'a str>;
+
 impl GateLayer {
     /// The layer of a gate.
     pub fn new(gate: Gate) -> Self {
-        Self { gate, requested_uri: |_| None }
+        let framework = Framework { requested_uri: |_| None, matched_route: |_| None };
+        Self { gate, framework }
     }
 
     /// Takes the address that was asked for from the request's extensions, where it is there.
     pub fn requested_uri(mut self, find: RequestedUri) -> Self {
-        self.requested_uri = find;
+        self.framework.requested_uri = find;
+        self
+    }
+
+    /// Takes the route that was found from the request's extensions, where it is there.
+    pub fn matched_route(mut self, find: MatchedRoute) -> Self {
+        self.framework.matched_route = find;
         self
     }
 }
@@ -63,6 +80,6 @@ impl<S> tower_layer::Layer<S> for GateLayer {
     type Service = GateService<S>;
 
     fn layer(&self, inner: S) -> GateService<S> {
-        GateService::new(inner, self.gate.clone(), self.requested_uri)
+        GateService::new(inner, self.gate.clone(), self.framework)
     }
 }

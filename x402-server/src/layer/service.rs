@@ -8,7 +8,7 @@ use tower_service::Service;
 use super::answer::rejected;
 use super::future::{ResponseFuture, paid};
 use super::head::Head;
-use super::{Body, RequestedUri};
+use super::{Body, Framework};
 use crate::engine::FirstLook;
 use crate::{Admission, Gate};
 
@@ -17,12 +17,12 @@ use crate::{Admission, Gate};
 pub struct GateService<S> {
     inner: S,
     gate: Gate,
-    requested_uri: RequestedUri,
+    framework: Framework,
 }
 
 impl<S> GateService<S> {
-    pub(super) fn new(inner: S, gate: Gate, requested_uri: RequestedUri) -> Self {
-        Self { inner, gate, requested_uri }
+    pub(super) fn new(inner: S, gate: Gate, framework: Framework) -> Self {
+        Self { inner, gate, framework }
     }
 }
 
@@ -43,7 +43,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let first_look = self.gate.first_look(&Head::new(&request, self.requested_uri));
+        let first_look = self.gate.first_look(&Head::new(&request, self.framework));
         match first_look {
             FirstLook::Done(Admission::Reject(reply)) => {
                 // What it has reserved when it was polled ready is for others to use.
