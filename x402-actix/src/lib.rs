@@ -3,6 +3,9 @@
 mod answer;
 mod attribute;
 mod body;
+#[cfg(feature = "cors")]
+mod cors;
+mod directory;
 mod failure;
 mod head;
 mod payment;
@@ -10,6 +13,8 @@ mod paywall;
 mod service;
 
 pub use body::PaidBody;
+#[cfg(feature = "cors")]
+pub use cors::cors;
 pub use payment::{NotPaid, Payment, PaymentFuture};
 pub use paywall::{Paywall, PriceLayer};
 pub use service::{GateLayer, GateService};

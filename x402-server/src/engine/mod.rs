@@ -53,10 +53,7 @@ mod ticket;
 mod undecided;
 
 #[cfg(feature = "tower")]
-pub(crate) use {
-    gate::{FirstLook, Question},
-    ticket::Delivery,
-};
+pub(crate) use gate::{FirstLook, Question};
 
 #[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;
@@ -76,4 +73,4 @@ pub use refused::Refused;
 pub use reply::Reply;
 pub use request_info::RequestInfo;
 pub use stored::StoredAnswer;
-pub use ticket::Ticket;
+pub use ticket::{Delivery, Ticket};

@@ -119,9 +119,9 @@ impl Ticket {
         self.end(status, kept)
     }
 
-    /// How an answer with this status is to be brought to its client.
-    #[cfg(feature = "tower")]
-    pub(crate) fn delivery(&self, status: u16) -> Delivery {
+    /// How an answer with this status is to be brought to its client, before or after
+    /// [`finish`](Self::finish).
+    pub fn delivery(&self, status: u16) -> Delivery {
         if !(200..300).contains(&status) {
             return Delivery::AtOnce;
         }
@@ -223,17 +223,24 @@ impl Drop for Watch {
     }
 }
 
-/// How an answer is brought to its client.
-#[cfg(feature = "tower")]
+/// How an answer is to be brought to its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// As it comes.
+pub enum Delivery {
+    /// As it comes, once [`Ticket::finish`] is ready.
     AtOnce,
-    /// When it is settled. It must not have more bytes.
-    HeldBack { limit: usize },
-    /// Read, to be kept where it has no more bytes.
-    Kept { limit: usize },
-    /// As it comes, and settled at its end.
+    /// Whole, once [`Ticket::finish`] is ready. An answer that has more bytes is refused, and
+    /// finished as one with status 500.
+    HeldBack {
+        /// The most bytes of its body.
+        limit: usize,
+    },
+    /// Read, and given to [`Ticket::finish_with`] where it has no more bytes; otherwise as it comes.
+    Kept {
+        /// The most bytes of its headers and body.
+        limit: usize,
+    },
+    /// As it comes, at once; [`Ticket::finish`] is called when it has ended or broken off, and the
+    /// future need not be waited for.
     Streamed,
 }
 

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::Body;
 use super::read::{Read, read};
-use crate::engine::{Delivery, VARY_ON};
-use crate::{Reply, StoredAnswer, Ticket};
+use crate::engine::VARY_ON;
+use crate::{Delivery, Reply, StoredAnswer, Ticket};
 
 /// Brings a handler's answer to its client: settles as the route says, and adds the receipt.
 ///
