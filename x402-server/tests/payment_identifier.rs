@@ -505,3 +505,21 @@ async fn an_answer_that_the_engine_is_not_given_is_not_kept() {
     let Admission::Admit(ticket) = gate.admit(&Head::paying(&unnamed)).await else { panic!() };
     assert_eq!(ticket.keeps(), None);
 }
+
+#[tokio::test]
+async fn what_is_owed_under_a_name_is_not_owed_to_who_does_not_know_it() {
+    let shop = Shop::open_with(
+        Goods::with_status(500),
+        |it| it,
+        |price| price.upfront().payment_identifier(false),
+    )
+    .await;
+    let nameless = pay(&shop).await;
+    let payment = named(nameless.clone(), ID);
+    assert_eq!(shop.buy(&payment).await.status, 500);
+    // It is settled, and stands on its chain for everybody to read.
+    let refused = shop.buy(&nameless).await;
+    assert_eq!(refused.assert_refused(409).error(), "payment_identifier_conflict");
+    assert_eq!((shop.buy(&payment).await.status, shop.goods.runs()), (500, 2));
+    assert_eq!(shop.facilitator.moved(), 1);
+}

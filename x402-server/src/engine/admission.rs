@@ -173,7 +173,13 @@ impl Paid {
 
     /// What a name has settled already.
     fn known(&self) -> Option<Admission> {
-        let named = self.named.as_ref()?;
+        let Some(named) = &self.named else {
+            // What is owed under a name is not owed to who does not know it.
+            let identifiers = &self.offered.shared().identifiers;
+            let bound = self.offered.identifier().is_some() && identifiers.binds(&self.key);
+            let renamed = || self.offered.answer(Why::Renamed, &self.purchase);
+            return bound.then(|| Admission::Reject(renamed()));
+        };
         match self.offered.shared().identifiers.find(&self.key, named, self.now) {
             Known::Nothing => None,
             Known::Answered(answer) => {

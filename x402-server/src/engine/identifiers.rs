@@ -80,6 +80,11 @@ impl Identifiers {
         }
     }
 
+    /// Whether a payment has a name.
+    pub(super) fn binds(&self, key: &PaymentKey) -> bool {
+        self.state().names.contains_key(key)
+    }
+
     /// Binds a name to a payment that is claimed, and sets room aside for its answer.
     pub(super) fn reserve(
         &self,
