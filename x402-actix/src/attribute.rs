@@ -1,6 +1,7 @@
 //! What `#[paid]` stands on.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::ready;
 use std::marker::PhantomData;
@@ -10,7 +11,7 @@ use std::task::{Context, Waker};
 
 use actix_web::dev::Payload;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Responder};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, Responder};
 use x402_server::{Admission, Gate, Tag, Ticket};
 
 use crate::Paywall;
@@ -44,13 +45,15 @@ enum Terms {
 }
 
 impl<T> Admitted<T> {
-    /// Serves, and settles.
-    pub async fn serve<F>(self, handler: F) -> Response
-    where
-        F: Future,
-        F::Output: Responder,
-    {
-        let answer = handler.await.respond_to(&self.request);
+    /// Serves, and settles; or answers why the handler's arguments cannot be read.
+    pub async fn serve<R: Responder>(
+        self,
+        handler: impl Future<Output = Result<R, Error>>,
+    ) -> Response {
+        let answer = match handler.await {
+            Ok(answer) => answer.respond_to(&self.request).map_into_boxed_body(),
+            Err(unread) => HttpResponse::from_error(unread),
+        };
         let answer = match self.terms {
             Terms::Paid(ticket) => finish(ticket, answer).await,
             Terms::Free => bodiless(answer),
@@ -90,6 +93,37 @@ impl<T: Paid> FromRequest for Admitted<T> {
             let request = under_way.request.clone();
             Ok(Self { request, terms, handler: PhantomData })
         })
+    }
+}
+
+/// An argument of the handler, of which only the handler's own run tells whether it could be read:
+/// what is answered then is answered on the payment's terms. Extractors run side by side, and none of
+/// them is to speak before the price is told.
+pub struct Later<T>(Result<T, Error>);
+
+impl<T> Later<T> {
+    /// The argument.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read(self) -> Result<T, Error> {
+        self.0
+    }
+}
+
+impl<T> fmt::Debug for Later<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Later").finish_non_exhaustive()
+    }
+}
+
+impl<T: FromRequest + 'static> FromRequest for Later<T> {
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Infallible>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let read = T::from_request(request, payload);
+        Box::pin(async move { Ok(Self(read.await.map_err(Into::into))) })
     }
 }
 

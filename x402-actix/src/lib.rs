@@ -80,7 +80,7 @@ pub use x402_macros::paid_actix as paid;
 /// What the code that `#[paid]` writes names. Nothing here is for other use, or keeps its shape.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::attribute::{Admitted, Admitting, Paid, Response};
+    pub use crate::attribute::{Admitted, Admitting, Later, Paid, Response};
     pub use crate::failure::Turned;
     pub use x402_server::{Tag, TagScheme};
 }

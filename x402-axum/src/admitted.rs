@@ -1,10 +1,11 @@
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, OriginalUri};
-use axum_core::extract::FromRequestParts;
+use axum_core::extract::{FromRequest, FromRequestParts, Request};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{StatusCode, Uri};
@@ -33,9 +34,15 @@ enum Way {
 }
 
 impl<T: Paid> Admitted<T> {
-    /// Runs the handler and brings its answer to the client.
-    pub async fn serve<R: IntoResponse>(self, handler: impl Future<Output = R>) -> Response {
-        let answer = handler.await.into_response();
+    /// Runs the handler and brings its answer to the client, or why its arguments cannot be read.
+    pub async fn serve<R: IntoResponse>(
+        self,
+        handler: impl Future<Output = Result<R, Unread>>,
+    ) -> Response {
+        let answer = match handler.await {
+            Ok(answer) => answer.into_response(),
+            Err(Unread(answer)) => *answer,
+        };
         let answer = match self.way {
             Way::Paid(ticket) => layer::finish(ticket, answer).await,
             Way::GivenAway => layer::given_away(answer),
@@ -66,6 +73,43 @@ impl<T: Paid, S: Sync> FromRequestParts<S> for Admitted<T> {
             Admission::Again(stored) => layer::again(&stored),
         };
         Err(answer.map(Body::new))
+    }
+}
+
+/// An argument of the handler, of which only the handler's own run tells whether it could be read:
+/// what is answered then is answered on the payment's terms.
+pub struct Later<T>(Result<T, Unread>);
+
+/// Why an argument cannot be read, as it is answered.
+pub struct Unread(Box<Response>);
+
+impl<T> Later<T> {
+    /// The argument.
+    ///
+    /// # Errors
+    /// [`Unread`].
+    pub fn read(self) -> Result<T, Unread> {
+        self.0
+    }
+
+    fn of(read: Result<T, impl IntoResponse>) -> Self {
+        Self(read.map_err(|why| Unread(Box::new(why.into_response()))))
+    }
+}
+
+impl<T: FromRequestParts<S>, S: Send + Sync> FromRequestParts<S> for Later<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(T::from_request_parts(parts, state).await))
+    }
+}
+
+impl<T: FromRequest<S>, S: Send + Sync> FromRequest<S> for Later<T> {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(T::from_request(request, state).await))
     }
 }
 
@@ -147,5 +191,17 @@ impl RequestHead for Head<'_> {
 impl<T: Paid> fmt::Debug for Admitted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admitted").field("handler", &T::TAG.handler).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Later<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Later").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unread").field("status", &self.0.status()).finish_non_exhaustive()
     }
 }

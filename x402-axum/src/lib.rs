@@ -72,7 +72,7 @@ pub use x402_macros::paid_axum as paid;
 /// What the code that `#[paid]` writes names. Nothing here is for other use, or keeps its shape.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::admitted::{Admitted, Paid};
+    pub use crate::admitted::{Admitted, Later, Paid, Unread};
     pub use axum_core::response::Response;
     pub use x402_server::{Tag, TagScheme};
 }

@@ -56,7 +56,14 @@ fn expand(adapter: &str, args: &Args, mut inner: ItemFn) -> TokenStream {
         ReturnType::Type(_, answer) => answer.span(),
     };
     let receiver = Ident::new("paid", Span::mixed_site().located_at(at));
-    let serve = quote_spanned! {at=> #receiver.serve(#name #parameters (#(#arguments),*)).await };
+    let serve = quote_spanned! {at=>
+        #receiver
+            .serve(async move {
+                #(let #arguments = #arguments.read()?;)*
+                ::core::result::Result::Ok(#name #parameters (#(#arguments),*).await)
+            })
+            .await
+    };
     // One argument more than the function has.
     let allowed = (arguments.len() < 8).then(|| quote!(#[allow(clippy::too_many_arguments)]));
     quote! {
@@ -97,7 +104,7 @@ fn outer_signature(
     quote! {
         async fn #ident #generics(
             #paid: #private::Admitted<#tag_type>,
-            #(#arguments: #types),*
+            #(#arguments: #private::Later<#types>),*
         ) -> #private::Response #condition
     }
 }

@@ -379,3 +379,11 @@ async fn payment_that_lives_much_longer_than_asked_is_refused_and_not_remembered
     let ahead = payer.pay_offer_at(common::now() + 60, &terms, &terms.accepts[0]).await;
     shop.buy(&ahead).await.assert_served();
 }
+
+#[tokio::test]
+async fn a_price_of_upto_is_settled_after_serving_where_others_are_settled_before() {
+    let shop = Shop::open_with(Goods::default(), |it| it.upfront(), Price::upto).await;
+    let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+    shop.buy(&payment).await.assert_served();
+    assert_eq!(asked(&shop), verified_and_settled(10_000));
+}

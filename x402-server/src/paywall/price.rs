@@ -25,7 +25,8 @@ pub struct Price {
     resource: ResourceInfo,
     /// The method and the path's pattern.
     route: Option<String>,
-    flow: PaymentFlow,
+    /// Where it was said.
+    flow: Option<PaymentFlow>,
     max_timeout_seconds: u64,
     extensions: BTreeMap<String, RawObject>,
     /// Whether payments may have a name, and whether they must.
@@ -74,14 +75,14 @@ impl Price {
         if ways.is_empty() {
             return Err(ConfigError::one(Mistake::NoSuchToken(money.to_string())));
         }
-        let (flow, max_timeout_seconds) = (paywall.inner.flow, paywall.inner.max_timeout_seconds);
+        let max_timeout_seconds = paywall.inner.max_timeout_seconds;
         Ok(Self {
             paywall,
             ways,
             wrong: Vec::new(),
             resource: ResourceInfo::default(),
             route: None,
-            flow,
+            flow: None,
             max_timeout_seconds,
             extensions: BTreeMap::new(),
             identifier: None,
@@ -181,20 +182,20 @@ impl Price {
     /// Settles before the handler runs. For answers that stream or cannot be taken back; where the
     /// handler then fails, the payer is owed an answer and gets it for the same payment.
     pub fn upfront(mut self) -> Self {
-        self.flow = PaymentFlow::Upfront;
+        self.flow = Some(PaymentFlow::Upfront);
         self
     }
 
     /// Settles after the handler has run, and only where it has answered with success: the default,
     /// where the paywall does not say otherwise.
     pub fn authorization(mut self) -> Self {
-        self.flow = PaymentFlow::Authorization;
+        self.flow = Some(PaymentFlow::Authorization);
         self
     }
 
     /// Makes this the most that is charged: the scheme `upto`. What is charged the handler says, by
     /// [`Payment::charge`](crate::Payment::charge); where it does not, it is the whole price. Paid by
-    /// Permit2, and settled after serving only, by the address that the facilitator names.
+    /// Permit2, and settled after serving, whatever the paywall says of others, by the address that the facilitator names.
     pub fn upto(mut self) -> Self {
         self.ways.iter_mut().for_each(|way| way.scheme = Scheme::Upto);
         self
@@ -310,7 +311,7 @@ impl Price {
         self.extensions(&offers, supported.as_deref())
             .and_then(|extensions| {
                 let (resource, flow, identifier) =
-                    (self.resource.clone(), self.flow, self.identifier);
+                    (self.resource.clone(), self.flow(), self.identifier);
                 let by_method = (bazaar::KEY, listed);
                 let tell = |quoted: &Quoted| {
                     offers.iter().map(|offer| quoted.tell(&offer.requirements)).collect()
@@ -346,19 +347,32 @@ impl Price {
         self.route.as_deref()
     }
 
+    /// When it is settled: as was said; else as the paywall says, but what is metered afterwards.
+    fn flow(&self) -> PaymentFlow {
+        let otherwise = || match self.has_upto() {
+            true => PaymentFlow::Authorization,
+            false => self.paywall.inner.flow,
+        };
+        self.flow.unwrap_or_else(otherwise)
+    }
+
+    fn has_upto(&self) -> bool {
+        self.ways.iter().any(|way| way.scheme == Scheme::Upto)
+    }
+
     fn offers(
         &self,
         supported: Option<&SupportedResponse>,
         mistakes: &mut Vec<Mistake>,
     ) -> Vec<Offer> {
-        let upto = self.ways.iter().any(|way| way.scheme == Scheme::Upto);
-        if upto && self.flow != PaymentFlow::Authorization {
+        let flow = self.flow();
+        if self.has_upto() && flow != PaymentFlow::Authorization {
             mistakes.push(Mistake::UptoUpfront);
         }
         let common = Common {
             schemes: &self.paywall.inner.schemes,
             supported,
-            flow: self.flow,
+            flow,
             max_timeout_seconds: self.max_timeout_seconds,
             only_named: self.identifier == Some(true),
         };
