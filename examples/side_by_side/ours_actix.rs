@@ -12,14 +12,7 @@ async fn weather() -> Json<Value> {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let paywall = Paywall::builder() // paid
-        .network("base-sepolia") // paid
-        .pay_to("0x209693Bc6afc0C5328bA36FaF03C514EF312287C") // paid
-        .facilitator("https://x402.org/facilitator") // paid
-        .public_url("http://localhost:4021") // paid
-        .build() // paid
-        .await?; // paid
-
+    let paywall = Paywall::from_env().await?; // paid
     HttpServer::new(move || App::new().app_data(paywall.clone()).service(weather)) // paid
         .bind("127.0.0.1:4021")?
         .run()

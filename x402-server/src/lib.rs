@@ -19,3 +19,5 @@ pub use paywall::{
     ConfigError, Directory, DynamicPrice, Inquiry, IntoNetwork, ListedPrice, ListedRoute, Listing,
     Mistake, Paywall, PaywallBuilder, Price, Quote, Tag, TagScheme,
 };
+#[cfg(feature = "price-list")]
+pub use paywall::{PriceList, PriceListError, PriceListFault, PriceListMistake, PriceTable};

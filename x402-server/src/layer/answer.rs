@@ -5,10 +5,10 @@ use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE, VARY,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, response};
 
 use super::Body;
-use super::read::{Read, read};
+use super::read::{Read, read_ahead, read_whole};
 use crate::engine::VARY_ON;
 use crate::{Delivery, Reply, StoredAnswer, Ticket};
 
@@ -26,32 +26,62 @@ where
     R: http_body::Body<Data = Bytes>,
 {
     let status = answer.status().as_u16();
-    let (limit, needed) = match ticket.delivery(status) {
-        Delivery::AtOnce => return finished(answer.map(Body::own), ticket.finish(status).await),
-        Delivery::Streamed => return streamed(answer, ticket),
-        Delivery::HeldBack { limit } if is_event_stream(answer.headers()) => {
-            return finished(rejected(Reply::too_long(limit)), ticket.finish(500).await);
-        }
-        Delivery::HeldBack { limit } => (limit, true),
-        Delivery::Kept { limit } => (limit, false),
-    };
+    match ticket.delivery(status) {
+        Delivery::AtOnce => finished(answer.map(Body::own), ticket.finish(status).await),
+        Delivery::Streamed => streamed(answer, ticket),
+        Delivery::HeldBack { limit } => held_back(answer, ticket, limit).await,
+        // Rarer, and too much to be carried along by every answer.
+        Delivery::Kept { limit } => Box::pin(kept(answer, ticket, limit)).await,
+    }
+}
+
+/// The answer once it is settled, all of it.
+async fn held_back<R>(answer: Response<R>, ticket: Box<Ticket>, limit: usize) -> Response<Body<R>>
+where
+    R: http_body::Body<Data = Bytes>,
+{
     let (head, body) = answer.into_parts();
-    match read(body, limit).await {
-        Read::Whole(data, trailers) => {
-            let keeps = ticket.keeps().filter(|_| trailers.is_none());
-            let end = match keeps.map(|limit| kept(status, &head.headers, &data, limit)) {
-                Some(Some(stored)) => ticket.finish_with(stored).await,
-                _ => ticket.finish(status).await,
-            };
-            finished(Response::from_parts(head, Body::read(data, trailers)), end)
-        }
-        Read::TooLong(begun) if !needed => {
-            let answer = Response::from_parts(head, Body::begun(begun));
-            finished(answer, ticket.finish(status).await)
-        }
-        Read::TooLong(_) => finished(rejected(Reply::too_long(limit)), ticket.finish(500).await),
+    let read = match is_event_stream(&head.headers) {
+        true => Read::TooLong(()),
+        false => read_whole(body, limit).await,
+    };
+    match read {
+        Read::Whole(data, trailers) => whole(head, data, trailers, ticket).await,
+        Read::TooLong(()) => finished(rejected(Reply::too_long(limit)), ticket.finish(500).await),
         Read::Broken => finished(rejected(Reply::broken()), ticket.finish(500).await),
     }
+}
+
+/// The answer, which is kept where it is small enough.
+async fn kept<R>(answer: Response<R>, ticket: Box<Ticket>, limit: usize) -> Response<Body<R>>
+where
+    R: http_body::Body<Data = Bytes>,
+{
+    let (head, body) = answer.into_parts();
+    match read_ahead(body, limit).await {
+        Read::Whole(data, trailers) => whole(head, data, trailers, ticket).await,
+        Read::TooLong(begun) => {
+            let end = ticket.finish(head.status.as_u16()).await;
+            finished(Response::from_parts(head, Body::begun(begun)), end)
+        }
+        Read::Broken => finished(rejected(Reply::broken()), ticket.finish(500).await),
+    }
+}
+
+/// An answer that has been read to its end.
+async fn whole<R>(
+    head: response::Parts,
+    data: Bytes,
+    trailers: Option<HeaderMap>,
+    ticket: Box<Ticket>,
+) -> Response<Body<R>> {
+    let status = head.status.as_u16();
+    let keeps = ticket.keeps().filter(|_| trailers.is_none());
+    let end = match keeps.and_then(|limit| stored(status, &head.headers, &data, limit)) {
+        Some(stored) => ticket.finish_with(stored).await,
+        None => ticket.finish(status).await,
+    };
+    finished(Response::from_parts(head, Body::read(data, trailers)), end)
 }
 
 /// The paywall's own answer.
@@ -130,7 +160,7 @@ fn streamed<R>(answer: Response<R>, ticket: Box<Ticket>) -> Response<Body<R>> {
 }
 
 /// The answer as it is kept, where it is small enough.
-fn kept(status: u16, headers: &HeaderMap, body: &Bytes, limit: usize) -> Option<StoredAnswer> {
+fn stored(status: u16, headers: &HeaderMap, body: &Bytes, limit: usize) -> Option<StoredAnswer> {
     let stored = StoredAnswer { status, headers: kept_headers(headers), body: body.clone() };
     (stored.size() <= limit).then_some(stored)
 }

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -9,24 +9,48 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 /// A body that has been read before it leaves.
-pub(super) enum Read<B> {
+pub(super) enum Read<R> {
     /// All of it, with its trailers.
     Whole(Bytes, Option<HeaderMap>),
     /// It is longer than it may be.
-    TooLong(Begun<B>),
+    TooLong(R),
     /// It broke off.
     Broken,
 }
 
-/// Reads a body, so many bytes at the most. One that comes in one piece is not copied.
-pub(super) async fn read<B: Body<Data = Bytes>>(body: B, limit: usize) -> Read<B> {
+/// Reads a body, so many bytes at the most.
+pub(super) async fn read_whole<B: Body<Data = Bytes>>(body: B, limit: usize) -> Read<()> {
     if body.size_hint().lower() > limit as u64 {
-        return Read::TooLong(Begun { read: VecDeque::new(), rest: Some(Box::pin(body)) });
+        return Read::TooLong(());
     }
+    match read(pin!(body), limit).await {
+        Read::Whole(data, trailers) => Read::Whole(data, trailers),
+        Read::TooLong(_) => Read::TooLong(()),
+        Read::Broken => Read::Broken,
+    }
+}
+
+/// Reads a body, so many bytes at the most. What is longer is given back with what has been read.
+pub(super) async fn read_ahead<B: Body<Data = Bytes>>(body: B, limit: usize) -> Read<Begun<B>> {
     let mut rest = Box::pin(body);
+    if rest.size_hint().lower() > limit as u64 {
+        return Read::TooLong(Begun { read: VecDeque::new(), rest: Some(rest) });
+    }
+    match read(rest.as_mut(), limit).await {
+        Read::Whole(data, trailers) => Read::Whole(data, trailers),
+        Read::TooLong(pieces) => {
+            let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+            Read::TooLong(Begun { read: pieces.map(Frame::data).collect(), rest: Some(rest) })
+        }
+        Read::Broken => Read::Broken,
+    }
+}
+
+/// A body that comes in one piece is not copied.
+async fn read<B: Body<Data = Bytes>>(mut body: Pin<&mut B>, limit: usize) -> Read<[Bytes; 3]> {
     let (mut first, mut all, mut trailers) = (Bytes::new(), BytesMut::new(), None);
-    loop {
-        let frame = match poll_fn(|cx| rest.as_mut().poll_frame(cx)).await {
+    while !body.is_end_stream() {
+        let frame = match poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
             None => break,
             Some(Err(_)) => return Read::Broken,
             Some(Ok(frame)) => frame,
@@ -40,9 +64,7 @@ pub(super) async fn read<B: Body<Data = Bytes>>(body: B, limit: usize) -> Read<B
         };
         let so_far = first.len() + all.len();
         if data.len() > limit.saturating_sub(so_far) {
-            let pieces = [first, all.freeze(), data].into_iter().filter(|piece| !piece.is_empty());
-            let read = pieces.map(Frame::data).collect();
-            return Read::TooLong(Begun { read, rest: Some(rest) });
+            return Read::TooLong([first, all.freeze(), data]);
         }
         if so_far == 0 {
             first = data;

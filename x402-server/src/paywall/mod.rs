@@ -8,6 +8,8 @@ mod mistake;
 #[cfg(feature = "utoipa")]
 mod openapi;
 mod price;
+#[cfg(feature = "price-list")]
+mod price_list;
 mod quote;
 mod sign_in;
 mod supported;
@@ -28,6 +30,8 @@ pub use dynamic::{DynamicPrice, Inquiry, Quote};
 pub use listing::Listing;
 pub use mistake::{ConfigError, Mistake};
 pub use price::Price;
+#[cfg(feature = "price-list")]
+pub use price_list::{PriceList, PriceListError, PriceListFault, PriceListMistake, PriceTable};
 pub use tag::{Tag, TagScheme};
 
 use supported::Supported;

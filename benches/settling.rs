@@ -1,20 +1,20 @@
 //! How long a settlement takes, in the chain's block times: on devnet, which mines at once, and on
 //! anvil with blocks of one second.
 //!
-//! `cargo bench -p examples --bench settling --features interop`, after `./test` has installed anvil;
+//! `cargo bench -p benches --bench settling --features interop`, after `./test` has installed anvil;
 //! with `-- --check` to fail where the limit is missed.
 
 #![expect(clippy::float_arithmetic, reason = "times and ratios, no money")]
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../examples/tests/common/mod.rs"]
 mod common;
 mod figures;
 
 use std::time::{Duration, Instant};
 
 use alloy_provider::RootProvider;
+use benches::Error;
 use common::{Anvil, devnet, mint};
-use examples::shop::Error;
 use figures::{median, report};
 use x402_devnet::{DEV_ACCOUNTS, DevAccount, USDC};
 use x402_evm::{ExactEvmPayer, LocalSigner, exact_offer};

@@ -1,0 +1,173 @@
+//! Ten thousand connections that ask the price, and a thousand that pay it, for thirty seconds each:
+//! no error, and no more memory at the end than after the warm-up.
+//!
+//! `cargo bench -p benches --bench connections`, with `-- --check` to fail where that does not hold.
+//! The server is a process of its own, so that its memory is its own.
+
+#![expect(clippy::float_arithmetic, reason = "rates and ratios, no money")]
+
+mod figures;
+mod load;
+mod rivals;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use benches::Error;
+use figures::report;
+use load::requests_per_second;
+use rivals::{
+    CONTENT, Requests, instant_facilitator, settings, terms, unpaid, unsigned, with_payment,
+};
+use x402_axum::Paywall;
+use x402_ledger::{
+    ClaimState, Claimed, Claims, MemoryStore, Payment, PaymentKey, Payments, Status, StoreError,
+};
+
+const TIME: Duration = Duration::from_secs(30);
+const WARM_UP: Duration = Duration::from_secs(5);
+/// What memory may grow by after the warm-up.
+const GROWTH: f64 = 1.05;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    if std::env::args().any(|argument| argument == "--server") {
+        return serve().await;
+    }
+    measure("unpaid", 10_000, "402", &|_| Ok(unpaid())).await?;
+    let payments = |server| -> Result<Requests, Error> {
+        let terms: x402_types::PaymentRequired = server;
+        Ok(Arc::new(move |n| with_payment(&unsigned(&terms, 0, n).ok()?)))
+    };
+    measure("paid", 1_000, "200", &payments).await
+}
+
+async fn measure(
+    what: &str,
+    connections: usize,
+    status: &'static str,
+    requests: &dyn Fn(x402_types::PaymentRequired) -> Result<Requests, Error>,
+) -> Result<(), Error> {
+    let server = Server::start()?;
+    let requests = requests(terms(server.address).await?)?;
+    let next = Arc::clone(&requests);
+    let warm = requests_per_second(server.address, connections, WARM_UP, status, next);
+    warm.await?;
+    let before = server.memory()?;
+    // Payments go on where the warm-up ended.
+    let offset: Requests = Arc::new(move |n| requests(n + 100_000_000));
+    let rate = requests_per_second(server.address, connections, TIME, status, offset).await?;
+    let after = server.memory()?;
+    let growth = after as f64 / before as f64;
+    println!(
+        "{what}: {connections} connections for {} s, {rate:.0} requests/s, no error; {} MiB after the warm-up, {} MiB at the end",
+        TIME.as_secs(),
+        before / 1024,
+        after / 1024,
+    );
+    report(
+        &format!("{what}: memory at the end / after the warm-up"),
+        growth,
+        growth <= GROWTH,
+        "1.05",
+    );
+    Ok(())
+}
+
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start() -> Result<Self, Error> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .arg("--server")
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let output = process.stdout.take().ok_or("no output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        Ok(Self { process, address: line.trim().parse()? })
+    }
+
+    /// Resident memory, in KiB.
+    fn memory(&self) -> Result<u64, Error> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn serve() -> Result<(), Error> {
+    let facilitator = rivals::serve(instant_facilitator()).await?;
+    let paywall: Paywall = settings(&format!("http://{facilitator}"))
+        .leave_signatures_to_the_facilitator()
+        .store(Forgetful(MemoryStore::new()))
+        .build()
+        .await?;
+    let route = get(|| async { CONTENT }).layer(paywall.price("$0.01")?);
+    let server = rivals::serve(Router::new().route("/", route)).await?;
+    println!("{server}");
+    std::future::pending().await
+}
+
+/// Forgets what is used up. A claim must be kept until its payment can be settled no more, so a
+/// store grows with every payment for as long as that; here it is all the rest that is measured.
+struct Forgetful(MemoryStore);
+
+impl Claims for Forgetful {
+    async fn claim(
+        &self,
+        key: &PaymentKey,
+        purchase: &str,
+        _: u64,
+        now: u64,
+    ) -> Result<Claimed, StoreError> {
+        self.0.claim(key, purchase, now.saturating_add(2), now).await
+    }
+
+    async fn advance(&self, key: &PaymentKey, state: ClaimState) -> Result<(), StoreError> {
+        self.0.advance(key, state).await
+    }
+
+    async fn release(&self, key: &PaymentKey) -> Result<(), StoreError> {
+        self.0.release(key).await
+    }
+}
+
+impl Payments for Forgetful {
+    async fn record(&self, _: Payment) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn complete(
+        &self,
+        _: &PaymentKey,
+        _: Status,
+        _: Option<String>,
+        _: i64,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn payment(&self, _: &PaymentKey) -> Result<Option<Payment>, StoreError> {
+        Ok(None)
+    }
+
+    async fn recent(&self, _: usize) -> Result<Vec<Payment>, StoreError> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,81 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::list::{PriceList, text};
+use super::mistake::PriceListError;
+use super::table::{Inner, PriceTable};
+
+/// A file that is being written is read again after so long.
+const SETTLING: Duration = Duration::from_millis(50);
+
+impl PriceTable {
+    /// Takes the list in a file whenever its contents have changed, looking so often. It is taken when
+    /// it reads the same twice, a moment apart; where it is written slowly, write it beside and rename
+    /// it. While the file is broken or cannot be read, that is logged, once, and the list before stays.
+    ///
+    /// Ends when the table, its clones and its gates are dropped, or when the handle is aborted.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn follow(&self, path: impl Into<PathBuf>, every: Duration) -> JoinHandle<()> {
+        let follower = Follower {
+            table: Arc::downgrade(&self.inner),
+            path: path.into(),
+            taken: self.text(),
+            logged: String::new(),
+        };
+        let every = every.max(Duration::from_millis(1));
+        let dropped = self.inner.dropped.child_token();
+        tokio::spawn(async move {
+            dropped.run_until_cancelled(follower.follow(every)).await;
+        })
+    }
+}
+
+struct Follower {
+    table: Weak<Inner>,
+    path: PathBuf,
+    /// What the file had in it when it was taken last.
+    taken: Arc<str>,
+    /// The mistake that was logged last.
+    logged: String,
+}
+
+impl Follower {
+    async fn follow(mut self, every: Duration) {
+        loop {
+            tokio::time::sleep(every).await;
+            match self.look(every.min(SETTLING)).await {
+                Ok(()) => self.logged.clear(),
+                Err(error) => {
+                    let error = error.to_string();
+                    if self.logged != error {
+                        let path = self.path.display();
+                        tracing::error!(%path, %error, "the prices stay as they were");
+                        self.logged = error;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self, settling: Duration) -> Result<(), PriceListError> {
+        let found = text(self.path.clone()).await?;
+        if *self.taken == *found {
+            return Ok(());
+        }
+        tokio::time::sleep(settling).await;
+        if text(self.path.clone()).await? != found {
+            return Ok(());
+        }
+        let list: PriceList = found.parse()?;
+        let Some(inner) = self.table.upgrade() else { return Ok(()) };
+        PriceTable { inner }.replace(list)?;
+        self.taken = found.into();
+        tracing::info!(path = %self.path.display(), "the prices have changed");
+        Ok(())
+    }
+}
