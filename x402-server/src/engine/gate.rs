@@ -1,4 +1,5 @@
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tracing::Instrument;
@@ -73,11 +74,10 @@ impl Question {
         };
         let awaited = Awaited::new(seen.clone());
         let span = awaited.span().clone();
-        let admission = async {
-            match self {
-                Self::Paid(paid) => paid.admit().await,
-                Self::Price(undecided) => undecided.admit().await,
-            }
+        // Found apart: it is large, and what waits for it is to stay small.
+        let admission: Pin<Box<dyn Future<Output = Admission> + Send>> = match self {
+            Self::Paid(paid) => Box::pin(paid.admit()),
+            Self::Price(undecided) => Box::pin(undecided.admit()),
         };
         let admission = admission.instrument(span).await;
         awaited.let_go();

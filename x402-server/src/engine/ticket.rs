@@ -1,3 +1,4 @@
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -175,11 +176,11 @@ impl Ticket {
         let end = if to_the_end {
             Way::SeenThrough(SeenThrough::new(settlements.track_future(end.come())))
         } else {
-            Way::Here(Box::new(end))
+            Way::Here(Box::pin(end.come()))
         };
         async move {
             match end {
-                Way::Here(end) => end.come().await,
+                Way::Here(end) => end.await,
                 Way::SeenThrough(end) => end.await.unwrap_or_else(|Panicked| {
                     Err(unknown.answer(Why::SettlementUnknown, &bought))
                 }),
@@ -246,7 +247,7 @@ pub enum Delivery {
 
 /// Where the end of a ticket is brought about.
 enum Way {
-    Here(Box<End>),
+    Here(Pin<Box<dyn Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send>>),
     SeenThrough(SeenThrough<Result<Vec<(&'static str, String)>, Reply>>),
 }
 

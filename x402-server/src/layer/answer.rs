@@ -25,63 +25,59 @@ pub async fn finish<R>(ticket: Box<Ticket>, answer: Response<R>) -> Response<Bod
 where
     R: http_body::Body<Data = Bytes>,
 {
-    let status = answer.status().as_u16();
-    match ticket.delivery(status) {
-        Delivery::AtOnce => finished(answer.map(Body::own), ticket.finish(status).await),
-        Delivery::Streamed => streamed(answer, ticket),
-        Delivery::HeldBack { limit } => held_back(answer, ticket, limit).await,
-        // Rarer, and too much to be carried along by every answer.
-        Delivery::Kept { limit } => Box::pin(kept(answer, ticket, limit)).await,
-    }
-}
-
-/// The answer once it is settled, all of it.
-async fn held_back<R>(answer: Response<R>, ticket: Box<Ticket>, limit: usize) -> Response<Body<R>>
-where
-    R: http_body::Body<Data = Bytes>,
-{
     let (head, body) = answer.into_parts();
-    let read = match is_event_stream(&head.headers) {
-        true => Read::TooLong(()),
-        false => read_whole(body, limit).await,
-    };
-    match read {
-        Read::Whole(data, trailers) => whole(head, data, trailers, ticket).await,
-        Read::TooLong(()) => finished(rejected(Reply::too_long(limit)), ticket.finish(500).await),
-        Read::Broken => finished(rejected(Reply::broken()), ticket.finish(500).await),
-    }
-}
-
-/// The answer, which is kept where it is small enough.
-async fn kept<R>(answer: Response<R>, ticket: Box<Ticket>, limit: usize) -> Response<Body<R>>
-where
-    R: http_body::Body<Data = Bytes>,
-{
-    let (head, body) = answer.into_parts();
-    match read_ahead(body, limit).await {
-        Read::Whole(data, trailers) => whole(head, data, trailers, ticket).await,
-        Read::TooLong(begun) => {
-            let end = ticket.finish(head.status.as_u16()).await;
-            finished(Response::from_parts(head, Body::begun(begun)), end)
-        }
-        Read::Broken => finished(rejected(Reply::broken()), ticket.finish(500).await),
-    }
-}
-
-/// An answer that has been read to its end.
-async fn whole<R>(
-    head: response::Parts,
-    data: Bytes,
-    trailers: Option<HeaderMap>,
-    ticket: Box<Ticket>,
-) -> Response<Body<R>> {
     let status = head.status.as_u16();
-    let keeps = ticket.keeps().filter(|_| trailers.is_none());
-    let end = match keeps.and_then(|limit| stored(status, &head.headers, &data, limit)) {
-        Some(stored) => ticket.finish_with(stored).await,
-        None => ticket.finish(status).await,
+    let body = match ticket.delivery(status) {
+        Delivery::AtOnce => Ok(Body::own(body)),
+        Delivery::Streamed => return streamed(Response::from_parts(head, body), ticket),
+        Delivery::HeldBack { limit } if is_event_stream(&head.headers) => {
+            Err(Reply::too_long(limit))
+        }
+        Delivery::HeldBack { limit } if ticket.keeps().is_none() => {
+            match read_whole(body, limit).await {
+                Read::Whole(data, trailers) => Ok(Body::read(data, trailers)),
+                Read::TooLong(()) => Err(Reply::too_long(limit)),
+                Read::Broken => Err(Reply::broken()),
+            }
+        }
+        // Rarer, and too much to be carried along by every answer.
+        Delivery::HeldBack { limit } => {
+            return Box::pin(kept(head, body, ticket, limit, true)).await;
+        }
+        Delivery::Kept { limit } => return Box::pin(kept(head, body, ticket, limit, false)).await,
     };
-    finished(Response::from_parts(head, Body::read(data, trailers)), end)
+    let end = ticket.finish(if body.is_ok() { status } else { 500 }).await;
+    finished(body.map_or_else(rejected, |body| Response::from_parts(head, body)), end)
+}
+
+/// An answer that is kept where it is small enough. One that is longer than may be is passed on,
+/// or, where it must be held back, refused.
+async fn kept<R>(
+    head: response::Parts,
+    body: R,
+    ticket: Box<Ticket>,
+    limit: usize,
+    held_back: bool,
+) -> Response<Body<R>>
+where
+    R: http_body::Body<Data = Bytes>,
+{
+    let status = head.status.as_u16();
+    let (body, end) = match read_ahead(body, limit).await {
+        Read::Whole(data, trailers) => {
+            let keeps = ticket.keeps().filter(|_| trailers.is_none());
+            let stored = keeps.and_then(|limit| stored(status, &head.headers, &data, limit));
+            let end = match stored {
+                Some(stored) => ticket.finish_with(stored).await,
+                None => ticket.finish(status).await,
+            };
+            (Ok(Body::read(data, trailers)), end)
+        }
+        Read::TooLong(_) if held_back => (Err(Reply::too_long(limit)), ticket.finish(500).await),
+        Read::TooLong(begun) => (Ok(Body::begun(begun)), ticket.finish(status).await),
+        Read::Broken => (Err(Reply::broken()), ticket.finish(500).await),
+    };
+    finished(body.map_or_else(rejected, |body| Response::from_parts(head, body)), end)
 }
 
 /// The paywall's own answer.
