@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::{StatusCode, header as actix};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRAILER};
 use x402_server::layer::{self, Body};
 use x402_server::{Reply, StoredAnswer, Ticket};
@@ -34,8 +35,15 @@ pub(crate) fn given_away<B: MessageBody>(answer: HttpResponse<B>) -> HttpRespons
 }
 
 /// The paywall's own answer.
-pub(crate) fn rejected<B: MessageBody>(reply: Reply) -> HttpResponse<PaidBody<B>> {
-    of_paywall(layer::rejected(reply))
+pub(crate) fn rejected<B: MessageBody>(mut reply: Reply) -> HttpResponse<PaidBody<B>> {
+    let headers = std::mem::take(&mut reply.headers);
+    let mut answer = of_paywall(layer::rejected(reply));
+    for (name, value) in headers {
+        if let Ok(value) = actix::HeaderValue::from_maybe_shared(Bytes::from(value)) {
+            answer.headers_mut().insert(actix::HeaderName::from_static(name), value);
+        }
+    }
+    answer
 }
 
 /// The answer that was kept.

@@ -17,7 +17,7 @@ pub use body::PaidBody;
 pub use cors::cors;
 pub use payment::{NotPaid, Payment, PaymentFuture};
 pub use paywall::{Paywall, PriceLayer};
-pub use service::{GateLayer, GateService};
+pub use service::{Answering, GateLayer, GateService};
 pub use x402_server::{
     Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
     Inquiry, Listing, Mistake, PaywallBuilder, Price, Quote, Recovery, Refused, RequestInfo,

@@ -2,11 +2,12 @@ use std::fmt;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, HttpMessage};
-use x402_server::{Admission, Gate};
+use x402_server::{Admission, FirstLook, Gate};
 
 use crate::answer::{again, bodiless, finish, given_away, rejected};
 use crate::body::PaidBody;
@@ -71,37 +72,98 @@ where
 {
     type Response = ServiceResponse<PaidBody<B>>;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
+    type Future = Answering<B>;
 
     forward_ready!(inner);
 
-    /// Admits, serves, settles.
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        let admission = self.gate.admit(&Head(request.request()));
+    fn call(&self, request: ServiceRequest) -> Answering<B> {
         let inner = Rc::clone(&self.inner);
-        Box::pin(async move {
-            let ticket = match admission.await {
-                Admission::Admit(ticket) => ticket,
-                Admission::Reject(reply) => return Ok(request.into_response(rejected(reply))),
-                Admission::Again(stored) => return Ok(request.into_response(again(&stored))),
-                Admission::Free => {
-                    let answer = inner.call(request).await.map_err(failed_for_free)?;
-                    let (request, answer) = answer.into_parts();
-                    return Ok(ServiceResponse::new(request, bodiless(answer)));
-                }
-                Admission::GivenAway => {
-                    let answer = inner.call(request).await.map_err(failed_as_given)?;
-                    let (request, answer) = answer.into_parts();
-                    return Ok(ServiceResponse::new(request, given_away(answer)));
-                }
-            };
-            request.extensions_mut().insert(ticket.payment().clone());
-            let (request, answer) = match inner.call(request).await {
-                Ok(answer) => answer.into_parts(),
-                Err(error) => return Err(failed(ticket, error).await),
-            };
-            Ok(ServiceResponse::new(request, finish(ticket, answer).await))
-        })
+        match self.gate.first_look(&Head(request.request())) {
+            FirstLook::Done(Admission::Reject(reply)) => {
+                Answering::at_once(request.into_response(rejected(reply)))
+            }
+            FirstLook::Done(admission) => Answering::later(serve(ready(admission), inner, request)),
+            FirstLook::Ask(question) => Answering::later(serve(question.admit(), inner, request)),
+        }
+    }
+}
+
+/// Admits, serves, settles.
+async fn serve<S, B>(
+    admission: impl Future<Output = Admission>,
+    inner: Rc<S>,
+    request: ServiceRequest,
+) -> Result<ServiceResponse<PaidBody<B>>, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    let ticket = match admission.await {
+        Admission::Admit(ticket) => ticket,
+        Admission::Reject(reply) => return Ok(request.into_response(rejected(reply))),
+        Admission::Again(stored) => return Ok(request.into_response(again(&stored))),
+        Admission::Free => {
+            let answer = inner.call(request).await.map_err(failed_for_free)?;
+            let (request, answer) = answer.into_parts();
+            return Ok(ServiceResponse::new(request, bodiless(answer)));
+        }
+        Admission::GivenAway => {
+            let answer = inner.call(request).await.map_err(failed_as_given)?;
+            let (request, answer) = answer.into_parts();
+            return Ok(ServiceResponse::new(request, given_away(answer)));
+        }
+    };
+    request.extensions_mut().insert(ticket.payment().clone());
+    let (request, answer) = match inner.call(request).await {
+        Ok(answer) => answer.into_parts(),
+        Err(error) => return Err(failed(ticket, error).await),
+    };
+    Ok(ServiceResponse::new(request, finish(ticket, answer).await))
+}
+
+/// The answer of a [`GateService`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Answering<B> {
+    state: State<B>,
+}
+
+type Answer<B> = Result<ServiceResponse<PaidBody<B>>, Error>;
+
+enum State<B> {
+    AtOnce(Option<Box<ServiceResponse<PaidBody<B>>>>),
+    Later(Pin<Box<dyn Future<Output = Answer<B>>>>),
+}
+
+impl<B> Answering<B> {
+    fn at_once(answer: ServiceResponse<PaidBody<B>>) -> Self {
+        Self { state: State::AtOnce(Some(Box::new(answer))) }
+    }
+
+    fn later(answer: impl Future<Output = Answer<B>> + 'static) -> Self {
+        Self { state: State::Later(Box::pin(answer)) }
+    }
+}
+
+impl<B> Unpin for Answering<B> {}
+
+impl<B> Future for Answering<B> {
+    type Output = Answer<B>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<B>> {
+        match &mut self.state {
+            State::AtOnce(answer) => match answer.take() {
+                Some(answer) => Poll::Ready(Ok(*answer)),
+                // Polled again after it was ready.
+                None => Poll::Pending,
+            },
+            State::Later(answer) => answer.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<B> fmt::Debug for Answering<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answering").finish_non_exhaustive()
     }
 }
 

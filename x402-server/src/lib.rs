@@ -12,8 +12,8 @@ mod paywall;
 
 pub use allowance::Allowance;
 pub use engine::{
-    Admission, Canceled, ChargeError, Delivery, Entry, Gate, Hooks, Payment, Recovery, Refused,
-    Reply, RequestHead, RequestInfo, Settling, StoredAnswer, Ticket,
+    Admission, Canceled, ChargeError, Delivery, Entry, FirstLook, Gate, Hooks, Payment, Question,
+    Recovery, Refused, Reply, RequestHead, RequestInfo, Settling, StoredAnswer, Ticket,
 };
 pub use paywall::{
     ConfigError, Directory, DynamicPrice, Inquiry, IntoNetwork, ListedPrice, ListedRoute, Listing,

@@ -52,32 +52,57 @@ pub enum Admission {
     Admit(Box<Ticket>),
 }
 
-pub(crate) enum FirstLook {
+/// What can be said of a request without waiting.
+#[must_use]
+pub enum FirstLook {
+    /// It is decided on.
     Done(Admission),
     /// There is somebody to be asked.
     Ask(Question),
 }
 
-/// What is to be found out before a request is decided on.
-pub(crate) enum Question {
+/// What is to be found out before a request is decided on. Dropped, it charges nothing.
+#[must_use]
+pub struct Question(Matter);
+
+enum Matter {
     /// Whether its payment is good.
     Paid(Box<Paid>),
     /// What it costs, and whether its payment is good.
     Price(Box<Undecided>),
 }
 
+impl fmt::Debug for FirstLook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(admission) => f.debug_tuple("Done").field(admission).finish(),
+            Self::Ask(question) => f.debug_tuple("Ask").field(question).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Question").finish_non_exhaustive()
+    }
+}
+
 impl Question {
-    pub(crate) async fn admit(self) -> Admission {
-        let seen = match &self {
-            Self::Paid(paid) => paid.seen(),
-            Self::Price(undecided) => undecided.seen(),
+    /// Finds it out.
+    ///
+    /// # Cancel safety
+    /// As [`Gate::admit`].
+    pub async fn admit(self) -> Admission {
+        let seen = match &self.0 {
+            Matter::Paid(paid) => paid.seen(),
+            Matter::Price(undecided) => undecided.seen(),
         };
         let awaited = Awaited::new(seen.clone());
         let span = awaited.span().clone();
         // Found apart: it is large, and what waits for it is to stay small.
-        let admission: Pin<Box<dyn Future<Output = Admission> + Send>> = match self {
-            Self::Paid(paid) => Box::pin(paid.admit()),
-            Self::Price(undecided) => Box::pin(undecided.admit()),
+        let admission: Pin<Box<dyn Future<Output = Admission> + Send>> = match self.0 {
+            Matter::Paid(paid) => Box::pin(paid.admit()),
+            Matter::Price(undecided) => Box::pin(undecided.admit()),
         };
         let admission = admission.instrument(span).await;
         awaited.let_go();
@@ -115,7 +140,7 @@ impl Gate {
     }
 
     /// The part of [`admit`](Self::admit) that needs no waiting.
-    pub(crate) fn first_look<H: RequestHead + ?Sized>(&self, head: &H) -> FirstLook {
+    pub fn first_look<H: RequestHead + ?Sized>(&self, head: &H) -> FirstLook {
         if head.method() == "OPTIONS" {
             return FirstLook::Done(Admission::Free);
         }
@@ -128,7 +153,7 @@ impl Gate {
                 let seen = Seen::new(offered.tally(head), span.clone(), sent.is_ok());
                 seen.is_found_at(head, offered.found_at());
                 match offered.look(sent, &purchase, head, &seen) {
-                    Ok(paid) => FirstLook::Ask(Question::Paid(Box::new(paid))),
+                    Ok(paid) => FirstLook::Ask(Question(Matter::Paid(Box::new(paid)))),
                     Err(reply) => FirstLook::Done(Admission::Reject(reply)),
                 }
             }
@@ -141,7 +166,7 @@ impl Gate {
                 seen.is_found_at(head, said);
                 let (shared, pricing) = (&self.shared, pricing.clone());
                 let undecided = Undecided::new(shared, pricing, head, sent, purchase, seen);
-                FirstLook::Ask(Question::Price(Box::new(undecided)))
+                FirstLook::Ask(Question(Matter::Price(Box::new(undecided))))
             }
         }
     }

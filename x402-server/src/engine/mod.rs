@@ -53,9 +53,6 @@ mod ticket;
 mod undecided;
 
 #[cfg(feature = "tower")]
-pub(crate) use gate::{FirstLook, Question};
-
-#[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;
 
 pub(crate) use hooks::DynHooks;
@@ -64,7 +61,7 @@ pub(crate) use offered::{Offered, Route, WeakOffered};
 pub(crate) use shared::{Offer, Rules, Shared, seconds_since_1970};
 pub(crate) use undecided::{Ask, Asked, Asking};
 
-pub use gate::{Admission, Gate};
+pub use gate::{Admission, FirstLook, Gate, Question};
 pub use head::RequestHead;
 pub use hooks::{Canceled, Entry, Hooks, Recovery, Settling};
 pub use meter::ChargeError;

@@ -245,10 +245,13 @@ pub enum Delivery {
     Streamed,
 }
 
+/// The headers to add to the answer, or what to answer in its stead.
+type Ended = Result<Vec<(&'static str, String)>, Reply>;
+
 /// Where the end of a ticket is brought about.
 enum Way {
-    Here(Pin<Box<dyn Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send>>),
-    SeenThrough(SeenThrough<Result<Vec<(&'static str, String)>, Reply>>),
+    Here(Pin<Box<dyn Future<Output = Ended> + Send>>),
+    SeenThrough(SeenThrough<Ended>),
 }
 
 /// The end of a ticket, once the handler has answered.
@@ -264,7 +267,7 @@ struct End {
 }
 
 impl End {
-    async fn come(self) -> Result<Vec<(&'static str, String)>, Reply> {
+    async fn come(self) -> Ended {
         let Self { offered, purchase, response_header, served, named, answer, step, awaited } =
             self;
         let turn_away = |why, awaited| Err(offered.turn_away_awaited(why, &purchase, awaited));

@@ -9,8 +9,7 @@ use tower_service::Service;
 
 use super::Body;
 use super::answer::{again, bodiless, finish, given_away, rejected};
-use crate::Admission;
-use crate::engine::Question;
+use crate::{Admission, Question};
 
 pin_project! {
     /// The answer of a [`GateService`](super::GateService).

@@ -9,8 +9,7 @@ use super::answer::rejected;
 use super::future::{ResponseFuture, paid};
 use super::head::Head;
 use super::{Body, Framework};
-use crate::engine::FirstLook;
-use crate::{Admission, Gate};
+use crate::{Admission, FirstLook, Gate};
 
 /// A service behind a [`Gate`].
 #[derive(Clone, Debug)]
