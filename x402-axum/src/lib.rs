@@ -11,6 +11,8 @@ mod paywall;
 pub use cors::cors;
 pub use payment::{NotPaid, Payment};
 pub use paywall::{GateLayer, Paywall, PriceLayer};
+#[cfg(feature = "price-list")]
+pub use x402_server::{PriceList, PriceListError, PriceTable};
 pub use x402_server::{
     Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
     Inquiry, Listing, Mistake, PaywallBuilder, Price, Quote, Recovery, Refused, RequestInfo,
