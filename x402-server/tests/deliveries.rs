@@ -282,3 +282,18 @@ async fn a_stream_whose_settlement_is_not_known_says_so_to_nobody_and_stays_clai
     let books = VecDeque::from(site.books().await);
     assert_eq!(books.front().unwrap().1, "unknown");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_stalls_does_not_outlast_the_payment() {
+    let (site, payment) = Site::open(|it| it, Price::streaming).await;
+    let (send, receive) = mpsc::unbounded_channel();
+    send.send(Ok(Frame::data(Bytes::from_static(b"12345")))).unwrap();
+    let mut body = site.serve(&payment, receive, true).await.into_body();
+    body.frame().await.unwrap().unwrap();
+    // Nobody polls it any more, and it has not ended.
+    tokio::time::sleep(std::time::Duration::from_secs(290)).await;
+    until(async || site.books().await == settled(500)).await;
+    send.send(Ok(Frame::data(Bytes::from_static(b"678")))).unwrap();
+    assert!(body.frame().await.is_none(), "what is not charged is not given");
+    assert_eq!(site.facilitator.settle().calls(), 1);
+}

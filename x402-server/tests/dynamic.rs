@@ -253,3 +253,67 @@ async fn several_ways_to_pay_are_quoted_each() {
         assert_eq!(ticket.payment().scheme(), offer.scheme);
     }
 }
+
+#[tokio::test]
+async fn a_quote_is_for_requests_that_say_the_same_where_the_price_looked() {
+    let facilitator = Double::default();
+    let gate = paywall(&facilitator).await.price_by(|inquiry: Inquiry| async move {
+        let pages = inquiry.query_param("pages").map_or(1, |it| it.parse::<u32>().unwrap());
+        let large = inquiry.header("x-size") == Some("large");
+        Said::Ok(inquiry.price(&format!("0.{:03}", if large { 900 } else { pages }))?.into())
+    });
+    let gate = gate.gate();
+    // An address too long to be told whole is quoted whole.
+    let long = format!("x={}", "y".repeat(3000));
+    let cheap = ask(&gate, &Head::of("/goods", Some(&format!("pages=1&{long}")))).await;
+    let cheap = Payer::number(1).pay(&cheap).await;
+    let dear = Head { query: Some(format!("pages=999&{long}")), ..Head::paying(&cheap) };
+    assert_eq!(amount(&terms(&refused(gate.admit(&dear).await))), "999000");
+
+    let small = Payer::number(1).pay(&told(&gate).await).await;
+    let mut large = Head::paying(&small);
+    large.headers.push(("x-size", b"large".to_vec()));
+    assert_eq!(amount(&terms(&refused(gate.admit(&large).await))), "900000");
+    // What the price does not look at may differ.
+    let mut same = Head::paying(&small);
+    same.headers.push(("x-other", b"words".to_vec()));
+    assert!(matches!(gate.admit(&same).await, Admission::Admit(_)));
+}
+
+#[tokio::test]
+async fn a_refused_payment_is_told_the_price_of_now_and_gets_no_new_quote_of_old() {
+    let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));
+    let gate = changing(&facilitator, &price).await.gate();
+    let payment = Payer::number(1).pay(&told(&gate).await).await;
+    price.store(20_000, SeqCst);
+    let invalid =
+        x402_types::VerifyResponse::invalid(x402_types::ErrorReason::InsufficientFunds, None);
+    facilitator.verify().then(common::Say::This(invalid));
+    let reply = refused(buy(&gate, &payment).await);
+    assert_eq!((reply.status, amount(&terms(&reply))), (402, "20000".to_owned()));
+}
+
+#[tokio::test]
+async fn what_was_settled_at_a_quote_is_owed_when_the_quote_has_lapsed() {
+    let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));
+    let dynamic = changing(&facilitator, &price).await.valid_for(Duration::ZERO);
+    let gate = dynamic.gate();
+    let terms = told(&gate).await;
+    let quoted = common::now();
+    let (payment, unsettled) =
+        (Payer::number(1).pay(&terms).await, Payer::number(2).pay(&terms).await);
+    let Admission::Admit(ticket) = buy(&gate, &payment).await else { panic!("not served") };
+    // The client hangs up while it is settled.
+    drop(ticket.finish(200));
+    common::until(async || facilitator.moved() == 1).await;
+    price.store(20_000, SeqCst);
+    common::until(async || common::now() > quoted + 1).await;
+    common::until(async || {
+        let Admission::Admit(ticket) = buy(&gate, &payment).await else { return false };
+        ticket.payment().receipt().is_some()
+    })
+    .await;
+    // What was not settled pays the price of now.
+    let reply = refused(buy(&gate, &unsettled).await);
+    assert_eq!((reply.status, amount(&self::terms(&reply))), (402, "20000".to_owned()));
+}

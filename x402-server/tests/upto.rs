@@ -256,15 +256,15 @@ async fn the_receipt_says_the_amount_where_the_facilitator_does_not() {
     assert_eq!(receipt, Some(settled(|_| {})));
 }
 
-/// Charges 5000 at the first run, and more at each that follows.
-fn charging_more_and_more() -> Goods {
+/// Charges 5000 at the first run, and less at each that follows.
+fn charging_less_and_less() -> Goods {
     let amount = AtomicU64::new(5_000);
-    charging(move |payment| payment.charge(amount.fetch_add(1_000, SeqCst)).unwrap())
+    charging(move |payment| payment.charge(amount.fetch_sub(1_000, SeqCst)).unwrap())
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_outcome_is_asked_for_with_what_was_charged_and_served_without_charging_anew() {
-    let (shop, payment) = open(charging_more_and_more()).await;
+    let (shop, payment) = open(charging_less_and_less()).await;
     shop.facilitator.settle().then(Say::Lost).then(Say::YesButLost);
     assert_eq!(shop.buy(&payment).await.assert_refused(502).error(), "settlement_unknown");
     shop.facilitator.settle().latch.reached(3).await;
@@ -281,7 +281,7 @@ async fn an_unknown_outcome_is_asked_for_with_what_was_charged_and_served_withou
 
 #[tokio::test]
 async fn a_client_that_goes_during_settlement_is_served_later_without_being_charged_anew() {
-    let (shop, payment) = open(charging_more_and_more()).await;
+    let (shop, payment) = open(charging_less_and_less()).await;
     shop.facilitator.settle().latch.hold();
     let purchase = tokio::spawn({
         let (shop, payment) = (shop.clone(), payment.clone());
@@ -386,4 +386,32 @@ async fn a_price_of_upto_is_settled_after_serving_where_others_are_settled_befor
     let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
     shop.buy(&payment).await.assert_served();
     assert_eq!(asked(&shop), verified_and_settled(10_000));
+}
+
+#[tokio::test]
+async fn what_is_owed_is_worth_what_was_settled_and_no_more() {
+    let charge = Arc::new(AtomicU64::new(100));
+    let charged = Arc::clone(&charge);
+    let goods = Goods::made(move |request| {
+        let payment: &Payment = request.extensions().get().expect("a payment");
+        match payment.charge(charged.load(SeqCst)) {
+            Ok(()) => http::Response::new(MARKER.into()),
+            Err(_) => http::Response::builder().status(402).body("".into()).unwrap(),
+        }
+    });
+    let (shop, payment) = open(goods).await;
+    shop.facilitator.settle().latch.hold();
+    let asked = shop.facilitator.settle().latch.clone();
+    tokio::select! {
+        _ = shop.buy(&payment) => panic!("served"),
+        () = asked.reached(1) => {}
+    }
+    asked.let_go();
+    until(async || books(&shop).await == line(100, "settled")).await;
+    // The same payment, for something dearer.
+    charge.store(10_000, SeqCst);
+    until(async || shop.buy(&payment).await.body.is_empty()).await;
+    charge.store(100, SeqCst);
+    shop.buy(&payment).await.assert_served();
+    assert_eq!(shop.facilitator.moved(), 1);
 }

@@ -5,7 +5,7 @@ use tracing::{Instrument, Span};
 use x402_ledger::{ClaimState, PaymentKey};
 use x402_types::facilitator::Request;
 use x402_types::scheme::{CheckedPayment, Refusal};
-use x402_types::{ErrorReason, Fault, PaymentFlow, SettleResponse};
+use x402_types::{Amount, ErrorReason, Fault, PaymentFlow, SettleResponse};
 
 use super::answers::Why;
 use super::claim::Hold;
@@ -30,6 +30,9 @@ use crate::foreign::excerpt;
 /// moment is served, and not asked to be paid again.
 const GRACE: u64 = 300;
 
+/// Seconds that a payment for a stream must be good for at the least.
+const SHORTEST_STREAM: u64 = 30;
+
 /// Seconds by which a payer's clock may be ahead.
 const CLOCK_SKEW: u64 = 600;
 
@@ -48,7 +51,7 @@ pub(crate) struct Paid {
     /// The second until which the name is remembered.
     remembered: u64,
     /// That the payment has ended, though not long ago. It may still be owed.
-    lapsed: Option<Refusal>,
+    lapsed: Option<Lapsed>,
     seen: Seen,
 }
 
@@ -80,7 +83,7 @@ impl Paid {
             Err(refusal) if has_ended(&refusal) => {
                 match offer.terms.check_at_its_end(sent.payload(), check) {
                     Ok(checked) if checked.valid_before.saturating_add(GRACE) >= now => {
-                        (checked, Some(refusal))
+                        (checked, Some(Lapsed::Ended(refusal)))
                     }
                     _ => return Err(why_not(refusal)),
                 }
@@ -89,6 +92,9 @@ impl Paid {
         };
         let CheckedPayment { payer, nonce, amount, valid_before } = checked;
         let Offer { requirements, asset, metered, streaming, .. } = offer;
+        if *streaming && lapsed.is_none() && valid_before < now.saturating_add(SHORTEST_STREAM) {
+            return Err(Why::Refused(ErrorReason::Permit2DeadlineExpired));
+        }
         // What may cost nothing in the end must not be remembered for ages.
         let longest = requirements.max_timeout_seconds.saturating_add(CLOCK_SKEW);
         if *metered && valid_before > now.saturating_add(longest) {
@@ -110,6 +116,7 @@ impl Paid {
                 Arc::new(if *streaming { Meter::of_stream(limit) } else { Meter::new(limit) })
             }),
             streaming: *streaming,
+            valid_before,
         };
         seen.offers(&payment);
         let request = sent.request(offer, purchase.url()).ok_or(Why::Internal)?;
@@ -135,6 +142,12 @@ impl Paid {
 
     pub(super) fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// The same, at a price that does no more: it may still be owed.
+    pub(super) fn at_a_lapsed_price(mut self) -> Self {
+        self.lapsed.get_or_insert(Lapsed::Price);
+        self
     }
 
     /// Reads the payment's name, where the route takes names.
@@ -211,9 +224,12 @@ impl Paid {
         if let Some(receipt) = hold.paid().cloned() {
             return Ok(self.ticket(hold, Some(receipt), None));
         }
-        if let Some(refusal) = &self.lapsed {
+        if let Some(lapsed) = &self.lapsed {
             hold.give_back().await;
-            return Err(why_not(refusal.clone()).into());
+            return Err(match lapsed {
+                Lapsed::Ended(refusal) => why_not(refusal.clone()).into(),
+                Lapsed::Price => Why::NoSuchOffer.into(),
+            });
         }
         if self.offered.flow() == PaymentFlow::Upfront {
             let settlement = self.settlement(false);
@@ -284,13 +300,26 @@ impl Paid {
         receipt: Option<Arc<SettleResponse>>,
         settlement: Option<Box<Settlement>>,
     ) -> Box<Ticket> {
-        let payment = Payment { receipt, ..self.payment.clone() };
+        let mut payment = Payment { receipt, ..self.payment.clone() };
+        if let (Some(receipt), Some(_)) = (&payment.receipt, &payment.meter) {
+            // What was settled is all that can be had for it.
+            let settled = receipt.amount.unwrap_or(Amount::ZERO);
+            payment.meter = Some(Arc::new(Meter::new(settled)));
+        }
         let (offered, purchase) = (self.offered.clone(), self.purchase.clone());
         let header = self.sent.response_header();
         let named = self.named.is_some();
         let ticket = Ticket::new(offered, payment, hold, settlement, purchase, header, named);
         Box::new(ticket.seen(self.seen.clone()))
     }
+}
+
+/// Why a payment is good for what is owed only.
+enum Lapsed {
+    /// It has ended.
+    Ended(Refusal),
+    /// What was asked is asked no more.
+    Price,
 }
 
 /// Why a payment does not lead to a ticket.

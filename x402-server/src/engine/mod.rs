@@ -59,7 +59,7 @@ pub(crate) use hooks::DynHooks;
 pub(crate) use identifiers::{AnswerLimits, Identifiers};
 pub(crate) use offered::{Offered, Route, WeakOffered};
 pub(crate) use shared::{Offer, Rules, Shared, seconds_since_1970};
-pub(crate) use undecided::{Ask, Asked, Asking};
+pub(crate) use undecided::{Ask, Asked, Asking, Before};
 
 pub use gate::{Admission, FirstLook, Gate, Question};
 pub use head::RequestHead;

@@ -22,6 +22,8 @@ use crate::foreign::excerpt;
 #[derive(Clone)]
 pub(crate) struct Offered {
     inner: Arc<Inner>,
+    /// What is told to payers, where that is not what still does.
+    tells: Option<Arc<Inner>>,
 }
 
 struct Inner {
@@ -45,7 +47,7 @@ pub(crate) struct WeakOffered(Weak<Inner>);
 
 impl WeakOffered {
     pub(crate) fn upgrade(&self) -> Option<Offered> {
-        self.0.upgrade().map(|inner| Offered { inner })
+        self.0.upgrade().map(|inner| Offered { inner, tells: None })
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -107,7 +109,12 @@ impl Offered {
         let tally = OnceLock::new();
         let inner =
             Inner { shared, offers, flow, identifier, told, told_by_method, found_at, tally };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), tells: None })
+    }
+
+    /// The same, told to payers as this is: what was asked before is not asked of others.
+    pub(super) fn telling(self, now: &Self) -> Self {
+        Self { tells: Some(Arc::clone(now.tells.as_ref().unwrap_or(&now.inner))), ..self }
     }
 
     pub(super) fn answer(&self, why: Why, purchase: &Purchase) -> Reply {
@@ -181,9 +188,10 @@ impl Offered {
     }
 
     fn told_to(&self, method: &str) -> &Told {
-        let mut by_method = self.inner.told_by_method.iter();
+        let tells = self.tells.as_ref().unwrap_or(&self.inner);
+        let mut by_method = tells.told_by_method.iter();
         let own = by_method.find(|(known, _)| *known == method);
-        own.map_or(&self.inner.told, |(_, told)| told)
+        own.map_or(&tells.told, |(_, told)| told)
     }
 
     /// Whether payments may have a name, and whether they must.

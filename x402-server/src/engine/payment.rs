@@ -18,6 +18,8 @@ pub struct Payment {
     pub(super) meter: Option<Arc<Meter>>,
     /// Whether what is charged is known only when the answer has streamed.
     pub(super) streaming: bool,
+    /// The second since 1970 from which on it cannot be settled.
+    pub(super) valid_before: u64,
 }
 
 impl Payment {
@@ -62,7 +64,8 @@ impl Payment {
     ///
     /// The last call counts. Without a call the whole price is settled, and where the handler does
     /// not answer with success nothing is, whatever was charged. A payment that an earlier request
-    /// has settled without being served is not charged anew: the call does nothing.
+    /// has settled without being served is not charged anew; up to what was settled then it can be
+    /// charged, and beyond that it is an error.
     ///
     /// # Errors
     /// [`ChargeError`]; what was charged before stands.

@@ -281,11 +281,12 @@ async fn keep_asking(
                 if let Some(hooks) = &shared.hooks {
                     hooks.after_settle(&settlement.payment, &receipt).await;
                 }
-                if let Err(error) = shared
-                    .claims
-                    .advance(&key, ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))))
-                    .await
-                {
+                // What has streamed was delivered before.
+                let state = match settlement.payment.streaming {
+                    true => ClaimState::Used,
+                    false => ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))),
+                };
+                if let Err(error) = shared.claims.advance(&key, state).await {
                     tracing::error!(%error, payment = %key, "an owed claim was not written down");
                 }
                 drop(unresolved);

@@ -1,5 +1,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use x402_types::{JsonError, SettleResponse, encode};
@@ -14,6 +15,7 @@ use super::purchase::Purchase;
 use super::reply::Reply;
 use super::seen_through::{Panicked, SeenThrough};
 use super::settlement::{self, Outcome, Settlement};
+use super::shared::seconds_since_1970;
 use super::stored::StoredAnswer;
 
 /// The right to serve a request, and the duty to say how that went.
@@ -131,6 +133,11 @@ impl Ticket {
             Some(_) => Delivery::HeldBack { limit: self.offered.shared().rules.held_back },
             None => self.keeps().map_or(Delivery::AtOnce, |limit| Delivery::Kept { limit }),
         }
+    }
+
+    /// How long the payment can still be settled.
+    pub fn time_left(&self) -> Duration {
+        Duration::from_secs(self.payment.valid_before.saturating_sub(seconds_since_1970()))
     }
 
     /// The name of the receipt's header.

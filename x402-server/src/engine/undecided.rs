@@ -18,12 +18,8 @@ use super::shared::Shared;
 /// Tells what a request costs.
 pub(crate) trait Ask: Send + Sync + 'static {
     /// `accepted` are the terms that a payment which came with the request says that it met.
-    fn ask(
-        &self,
-        request: &RequestInfo,
-        purchase: &str,
-        accepted: Option<Verbatim<PaymentRequirements>>,
-    ) -> Asking;
+    fn ask(&self, request: &RequestInfo, accepted: Option<Verbatim<PaymentRequirements>>)
+    -> Asking;
 }
 
 pub(crate) type Asking = Pin<Box<dyn Future<Output = Asked> + Send + 'static>>;
@@ -38,8 +34,15 @@ pub(crate) enum Asked {
     /// So much. What was asked before still does.
     At {
         now: Offered,
-        before: Option<Offered>,
+        before: Option<Before>,
     },
+}
+
+/// What was asked before.
+pub(crate) struct Before {
+    pub(crate) offered: Offered,
+    /// Whether it does no more. What was settled at it is owed all the same.
+    pub(crate) lapsed: bool,
 }
 
 /// A request of which something must be asked before anything can be said to it.
@@ -82,7 +85,7 @@ impl Undecided {
             Pricing::Fixed(offered) => (offered, None),
             Pricing::Asked(ask) => {
                 let accepted = sent.as_ref().ok().and_then(Sent::accepted);
-                match ask.ask(&request, purchase.as_str(), accepted).await {
+                match ask.ask(&request, accepted).await {
                     Asked::Nothing => return given_away(&seen),
                     Asked::Refused(refused) => return refuse(&refused, &seen),
                     Asked::Failed => return fail(&seen),
@@ -91,12 +94,15 @@ impl Undecided {
             }
         };
         // What was asked a moment ago is looked at first only where it alone will do.
-        let offered = match (&sent, before) {
-            (Ok(sent), Some(before)) if sent.find_offer(now.offers()).is_none() => before,
-            _ => now,
+        let (offered, lapsed) = match (&sent, before) {
+            (Ok(sent), Some(before)) if sent.find_offer(now.offers()).is_none() => {
+                (before.offered.telling(&now), before.lapsed)
+            }
+            _ => (now, false),
         };
         let seen = seen.on(offered.tally(&request));
         match offered.look(sent, &purchase, &request, &seen) {
+            Ok(paid) if lapsed => Box::new(paid.at_a_lapsed_price()).admit().await,
             Ok(paid) => Box::new(paid).admit().await,
             Err(reply) => Admission::Reject(reply),
         }

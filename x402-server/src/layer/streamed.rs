@@ -1,11 +1,15 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 use crate::{Reply, Ticket};
 
@@ -27,29 +31,64 @@ enum Unsettled {
 }
 
 struct Open {
-    ticket: Option<Box<Ticket>>,
+    /// Taken by whoever settles.
+    ticket: Arc<Mutex<Option<Box<Ticket>>>>,
     status: u16,
+    watch: Option<AbortHandle>,
 }
 
 type Finishing =
     Pin<Box<dyn Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static>>;
 
+/// How long before a payment can be settled no more a stream is settled that has not ended.
+const LAST_CALL: Duration = Duration::from_secs(15);
+
 impl Open {
+    /// A reader who reads slowly, or not at all, must not outlast the payment: whoever polls the body
+    /// or does not, what was charged is settled in time, and the stream ends.
+    fn new(ticket: Box<Ticket>, status: u16) -> Self {
+        let left = ticket.time_left().saturating_sub(LAST_CALL);
+        let ticket = Arc::new(Mutex::new(Some(ticket)));
+        let last_call = {
+            let ticket = Arc::clone(&ticket);
+            async move {
+                tokio::time::sleep(left).await;
+                if let Some(ticket) = take(&ticket) {
+                    tracing::warn!("a stream outlasts its payment; it is settled and ended");
+                    drop(ticket.finish(status).await);
+                }
+            }
+        };
+        let watch = Handle::try_current().ok().map(|it| it.spawn(last_call).abort_handle());
+        Self { ticket, status, watch }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.ticket.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     fn settle(&mut self) -> Option<Finishing> {
-        let ticket = self.ticket.take()?;
+        let ticket = take(&self.ticket)?;
         Some(Box::pin(ticket.finish(self.status)))
     }
+}
+
+fn take(ticket: &Mutex<Option<Box<Ticket>>>) -> Option<Box<Ticket>> {
+    ticket.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         drop(self.settle());
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
     }
 }
 
 impl<B> Streamed<B> {
     pub(super) fn new(body: B, ticket: Box<Ticket>, status: u16) -> Self {
-        Self { body, payment: Unsettled::Open(Open { ticket: Some(ticket), status }) }
+        Self { body, payment: Unsettled::Open(Open::new(ticket, status)) }
     }
 }
 
@@ -61,6 +100,7 @@ impl<B: Body<Data = Bytes>> Streamed<B> {
         let mut this = self.project();
         loop {
             match this.payment {
+                Unsettled::Open(open) if open.is_settled() => *this.payment = Unsettled::Over,
                 Unsettled::Open(open) => match ready!(this.body.as_mut().poll_frame(cx)) {
                     Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
                     // Its trailers come with ours.

@@ -1,8 +1,9 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::future::ready;
-use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use x402_types::{PaymentRequirements, Verbatim};
@@ -10,7 +11,7 @@ use x402_types::{PaymentRequirements, Verbatim};
 use super::quote::Quoted;
 use super::sign_in::SignIn;
 use super::{ConfigError, Paywall, Price};
-use crate::engine::{Ask, Asked, Asking, Gate, Refused, RequestInfo};
+use crate::engine::{Ask, Asked, Asking, Before, Gate, Refused, RequestInfo};
 
 /// What a request costs, as a price function says.
 #[derive(Debug)]
@@ -30,12 +31,19 @@ impl From<Price> for Quote {
 }
 
 /// A request whose price is wanted.
+///
+/// What it is asked for is what the price depends on: a quote is good for requests that say the same
+/// there, of the same method, path and query.
 #[derive(Clone, Debug)]
 pub struct Inquiry {
     request: RequestInfo,
     paywall: Paywall,
     payer: Option<String>,
+    headers: Headers,
 }
+
+/// The headers that were asked for, with what they say.
+pub(super) type Headers = Arc<Mutex<BTreeMap<String, Option<String>>>>;
 
 impl Inquiry {
     /// A price in words, as [`Paywall::price`].
@@ -51,13 +59,43 @@ impl Inquiry {
     pub fn payer(&self) -> Option<&str> {
         self.payer.as_deref()
     }
-}
 
-impl Deref for Inquiry {
-    type Target = RequestInfo;
+    /// The method, in capitals.
+    pub fn method(&self) -> &str {
+        self.request.method()
+    }
 
-    fn deref(&self) -> &RequestInfo {
-        &self.request
+    /// The path, as [`RequestInfo::path`].
+    pub fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    /// What follows the question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.request.query()
+    }
+
+    /// The route that the framework found, as [`RequestInfo::route`].
+    pub fn route(&self) -> Option<&str> {
+        self.request.route()
+    }
+
+    /// The first value of a header that is text. The name is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let value = self.request.header(name);
+        let mut headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
+        headers.insert(name.to_ascii_lowercase(), value.map(str::to_owned));
+        value
+    }
+
+    /// The first value of this name in the query, as [`RequestInfo::query_param`].
+    pub fn query_param(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.request.query_param(name)
+    }
+
+    /// What stands in the path in the place of `{name}`, as [`RequestInfo::path_param`].
+    pub fn path_param(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.request.path_param(name)
     }
 }
 
@@ -96,6 +134,9 @@ where
 impl Paywall {
     /// A price that a function finds out with every request: from its method, path, query and
     /// headers, and from all that the function holds of the application's state.
+    ///
+    /// A quote is for the same method, path and query, and for the same values of the headers that the
+    /// function has asked for; whoever has it can pay by it as often as it likes while it stands.
     ///
     /// Whoever was told a price can pay it for [a while](DynamicPrice::valid_for), whatever the
     /// function says by then: the terms carry a quote that only this paywall can make, in
@@ -158,7 +199,6 @@ impl Ask for DynamicPrice {
     fn ask(
         &self,
         request: &RequestInfo,
-        purchase: &str,
         accepted: Option<Verbatim<PaymentRequirements>>,
     ) -> Asking {
         let payer = self.sign_in.as_ref().map_or(Ok(None), |it| it.payer(request));
@@ -166,16 +206,24 @@ impl Ask for DynamicPrice {
             Ok(payer) => payer,
             Err(refused) => return Box::pin(ready(Asked::Refused(refused))),
         };
-        let inquiry = Inquiry { request: request.clone(), paywall: self.paywall.clone(), payer };
+        let headers = Headers::default();
+        let inquiry = Inquiry {
+            request: request.clone(),
+            paywall: self.paywall.clone(),
+            payer,
+            headers: Arc::clone(&headers),
+        };
         let found = self.find.find(inquiry);
-        let quoted = Quoted::new(&self.paywall, purchase, self.valid_for);
-        let (sign_in, path) = (self.sign_in.clone(), request.path().to_owned());
+        let (paywall, request, valid_for) = (self.paywall.clone(), request.clone(), self.valid_for);
+        let sign_in = self.sign_in.clone();
         Box::pin(async move {
-            let asked = match found.await {
+            let found = found.await;
+            let quoted = Quoted::new(&paywall, &request, &headers, valid_for);
+            let asked = match found {
                 Ok(Quote::Free) => return Asked::Nothing,
                 Ok(Quote::Refuse(refused)) => return Asked::Refused(refused),
                 Ok(Quote::Price(price)) => match &sign_in {
-                    Some(sign_in) => sign_in.declare(*price, &path),
+                    Some(sign_in) => sign_in.declare(*price, request.path()),
                     None => Ok(*price),
                 }
                 .and_then(|price| asked(&price, &quoted, accepted.as_deref())),
@@ -196,11 +244,13 @@ fn asked(
     accepted: Option<&PaymentRequirements>,
 ) -> Result<Asked, Box<dyn Error + Send + Sync>> {
     let now = price.offered(Some(quoted))?;
-    let before = accepted.and_then(|accepted| {
-        let amount = quoted.amount(accepted)?;
-        price.quoted_at(accepted, amount)
-    });
-    let before = before.map(|price| price.offered(Some(quoted))).transpose()?;
+    let before = match accepted.and_then(|accepted| Some((accepted, quoted.amount(accepted)?))) {
+        Some((accepted, (amount, lapsed))) => match price.quoted_at(accepted, amount) {
+            Some(price) => Some(Before { offered: price.offered(Some(quoted))?, lapsed }),
+            None => None,
+        },
+        None => None,
+    };
     Ok(Asked::At { now, before })
 }
 

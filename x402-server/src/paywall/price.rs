@@ -207,7 +207,8 @@ impl Price {
     /// whose client goes away, for what was given until then. The receipt follows in the trailers.
     ///
     /// The payment was verified before, and is settled afterwards: a payer that spends its tokens
-    /// elsewhere meanwhile has had the stream for nothing. Keep the price small.
+    /// elsewhere meanwhile has had the stream for nothing. Keep the price small. A stream that outlasts
+    /// its payment is settled and ended a quarter of a minute before the payment's end.
     pub fn streaming(mut self) -> Self {
         for way in &mut self.ways {
             (way.scheme, way.streaming) = (Scheme::Upto, true);

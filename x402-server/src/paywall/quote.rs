@@ -1,3 +1,4 @@
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -6,27 +7,40 @@ use sha2::Sha256;
 use x402_types::{Amount, JsonError, PaymentRequirements, RawObject, Verbatim};
 
 use super::Paywall;
-use crate::engine::seconds_since_1970;
+use super::dynamic::Headers;
+use crate::engine::{RequestInfo, seconds_since_1970};
 
 /// The key in `extra` under which a quote stands.
 const KEY: &str = "quote";
+/// Seconds for which what was settled at a quote may be owed, beyond the payment's own time.
+const OWED: u64 = 600;
 /// Bytes of a quote's seal.
 const SEAL: usize = 16;
 
-/// Makes quotes for one purchase, and knows them again: an offer, and until when it stands, sealed
-/// with the paywall's key.
+/// Makes quotes for one request, and knows them again: an offer, and until when it stands, sealed
+/// with the paywall's key and with all that the price was made of.
 pub(super) struct Quoted {
     key: [u8; 32],
-    purchase: String,
+    request: String,
     now: u64,
     expires: u64,
 }
 
 impl Quoted {
-    pub(super) fn new(paywall: &Paywall, purchase: &str, valid_for: Duration) -> Self {
+    /// With the headers that the price function has asked for.
+    pub(super) fn new(
+        paywall: &Paywall,
+        request: &RequestInfo,
+        headers: &Headers,
+        valid_for: Duration,
+    ) -> Self {
         let now = seconds_since_1970();
         let expires = now.saturating_add(valid_for.as_secs());
-        Self { key: paywall.inner.quote_key, purchase: purchase.to_owned(), now, expires }
+        let headers = headers.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = (request.method(), request.path(), request.query(), &*headers);
+        // Names and texts always serialize.
+        let request = serde_json::to_string(&request).unwrap_or_default();
+        Self { key: paywall.inner.quote_key, request, now, expires }
     }
 
     /// The offer with a quote.
@@ -45,9 +59,9 @@ impl Quoted {
         Verbatim::new(PaymentRequirements { extra, ..offer.clone() })
     }
 
-    /// The amount that an offer was quoted at, where its quote is ours, for this purchase, and still
-    /// stands.
-    pub(super) fn amount(&self, accepted: &PaymentRequirements) -> Option<Amount> {
+    /// The amount that an offer was quoted at, where its quote is ours and for this request; and
+    /// whether it stands no more. Beyond the time in which it could be settled it is forgotten.
+    pub(super) fn amount(&self, accepted: &PaymentRequirements) -> Option<(Amount, bool)> {
         #[derive(Deserialize)]
         struct Extra {
             quote: String,
@@ -57,7 +71,8 @@ impl Quoted {
         let expires: u64 = expires.parse().ok()?;
         let seal = unhex(seal)?;
         self.mac(accepted, expires).verify_truncated_left(&seal).ok()?;
-        (self.now <= expires).then_some(accepted.amount)
+        let end = expires.saturating_add(accepted.max_timeout_seconds).saturating_add(OWED);
+        (self.now <= end).then_some((accepted.amount, self.now > expires))
     }
 
     fn mac(&self, offer: &PaymentRequirements, expires: u64) -> Hmac<Sha256> {
@@ -65,7 +80,7 @@ impl Quoted {
         let mut mac = keyed(&self.key);
         let text = format!(
             "x402 quote\n{}\n{scheme}\n{network}\n{}\n{amount}\n{}\n{expires}",
-            self.purchase,
+            self.request,
             asset.to_ascii_lowercase(),
             pay_to.to_ascii_lowercase(),
         );
@@ -108,15 +123,18 @@ mod tests {
             "maxTimeoutSeconds": 300, "extra": { "name": "USDC", "version": "2" },
         }))
         .unwrap();
-        let at = |now, purchase: &str| Quoted {
+        let at = |now, request: &str| Quoted {
             key: [1; 32],
-            purchase: purchase.to_owned(),
+            request: request.to_owned(),
             now,
             expires: 160,
         };
         let told = at(100, "GET /a").tell(&offer).unwrap();
-        assert_eq!(at(160, "GET /a").amount(&told), Some(offer.amount));
-        assert_eq!(at(161, "GET /a").amount(&told), None);
+        assert_eq!(at(160, "GET /a").amount(&told), Some((offer.amount, false)));
+        // What was settled at it is owed for some time.
+        assert_eq!(at(161, "GET /a").amount(&told), Some((offer.amount, true)));
+        assert_eq!(at(160 + 300 + OWED, "GET /a").amount(&told), Some((offer.amount, true)));
+        assert_eq!(at(161 + 300 + OWED, "GET /a").amount(&told), None);
         assert_eq!(at(100, "GET /b").amount(&told), None);
         let other = Quoted { key: [2; 32], ..at(100, "GET /a") };
         assert_eq!(other.amount(&told), None);

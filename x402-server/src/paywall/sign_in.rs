@@ -48,7 +48,7 @@ impl SignIn {
         let Some(header) = headers.next() else { return Ok(None) };
         let signed_in = match headers.next() {
             Some(_) => Err(SiwxError::Malformed),
-            None => self.read(header),
+            None => self.read(header, request.path()),
         };
         signed_in.map(Some).map_err(|error| {
             tracing::debug!(%error, "not signed in");
@@ -56,14 +56,17 @@ impl SignIn {
         })
     }
 
-    fn read(&self, header: &[u8]) -> Result<String, SiwxError> {
+    fn read(&self, header: &[u8], path: &str) -> Result<String, SiwxError> {
         let message: Message = decode(header, HEADER_LIMIT).map_err(|_| SiwxError::Malformed)?;
         let now = seconds_since_1970();
         let (origin, chains) = (&*self.origin, &*self.chains);
         message.check(&Expected { origin, chains, now })?;
+        if message.info.uri != [&*self.origin, path].concat() {
+            return Err(SiwxError::UriMismatch);
+        }
         let nonce = u128::from_str_radix(&message.info.nonce, 16).map_err(|_| SiwxError::Nonce)?;
         let (seal, lot) = ((nonce >> 64) as u64, nonce as u64);
-        if message.info.nonce.len() != 32 || !self.is_sealed(lot, &message.info.issued_at, seal) {
+        if message.info.nonce.len() != 32 || !self.is_sealed(lot, &message.info, seal) {
             return Err(SiwxError::Nonce);
         }
         let address = verify(&message)?;
@@ -95,7 +98,7 @@ impl SignIn {
         let domain = self.origin.split_once("://").map_or("", |(_, host)| host);
         let uri = [&*self.origin, path].concat();
         let info = Info::new(domain, uri, [0; 16], now)?;
-        let seal = self.seal(lot, &info.issued_at);
+        let seal = self.seal(lot, &info);
         let seal = seal.finalize().into_bytes();
         let nonce = [seal.get(..8).unwrap_or_default(), &lot.to_be_bytes()].concat();
         let nonce = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -103,13 +106,13 @@ impl SignIn {
         Ok(price.extension(KEY, RawObject::new(&challenge)?))
     }
 
-    fn is_sealed(&self, lot: u64, issued_at: &str, seal: u64) -> bool {
-        self.seal(lot, issued_at).verify_truncated_left(&seal.to_be_bytes()).is_ok()
+    fn is_sealed(&self, lot: u64, info: &Info, seal: u64) -> bool {
+        self.seal(lot, info).verify_truncated_left(&seal.to_be_bytes()).is_ok()
     }
 
-    fn seal(&self, lot: u64, issued_at: &str) -> Hmac<Sha256> {
+    fn seal(&self, lot: u64, info: &Info) -> Hmac<Sha256> {
         let mut mac = super::quote::keyed(&self.key);
-        mac.update(format!("x402 sign-in\n{lot}\n{issued_at}").as_bytes());
+        mac.update(format!("x402 sign-in\n{lot}\n{}\n{}", info.issued_at, info.uri).as_bytes());
         mac
     }
 }

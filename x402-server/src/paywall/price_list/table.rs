@@ -13,6 +13,7 @@ use super::list::PriceList;
 use super::mistake::PriceListError;
 use super::offers::{Cost, Offers, has};
 use super::path::Canonical;
+use crate::engine;
 use crate::engine::{Ask, Asked, Asking, Gate, Offered, Refused, RequestInfo};
 use crate::paywall::Paywall;
 
@@ -65,7 +66,8 @@ impl Paywall {
     ///   segments that end in a dot or a space, or have `~1` or `:$` in them; not UTF-8.
     /// - What the closest route costs counts: letters before `{name}` before `{*rest}`, segment by
     ///   segment. `/files/{*rest}` also stands for `/files`, and a folder costs what its `index.html`
-    ///   costs, if only one of the two is listed.
+    ///   costs, if only one of the two is listed by its name. `/docs/{name}` does not stand for `/docs`: before
+    ///   a file server list the folder too.
     /// - `OPTIONS` is free, and its answer leaves without a body. `HEAD` costs what `GET` costs.
     /// - Nothing behind the gate may rewrite the method or the path, by a header or otherwise, and a
     ///   file server that has names of its own for files, such as `page` for `page.html`, needs those
@@ -152,7 +154,12 @@ impl PriceTable {
         match state.offers.cost(request.method(), &path) {
             Ok(Cost::At(now)) => {
                 let before = state.before(request.method(), &path, accepted);
-                Asked::At { now: now.clone(), before: before.cloned() }
+                Asked::At {
+                    now: now.clone(),
+                    before: before
+                        .cloned()
+                        .map(|offered| engine::Before { offered, lapsed: false }),
+                }
             }
             Ok(Cost::Free) => Asked::Nothing,
             Ok(Cost::Refused) => Asked::Refused(Refused::new(404, "not_found", NOT_LISTED)),
@@ -204,7 +211,6 @@ impl Ask for PriceTable {
     fn ask(
         &self,
         request: &RequestInfo,
-        _purchase: &str,
         accepted: Option<Verbatim<PaymentRequirements>>,
     ) -> Asking {
         Box::pin(ready(self.asked(request, accepted.as_deref())))
