@@ -18,13 +18,13 @@ pub use cors::cors;
 pub use payment::{NotPaid, Payment, PaymentFuture};
 pub use paywall::{Paywall, PriceLayer};
 pub use service::{Answering, GateLayer, GateService};
-#[cfg(feature = "price-list")]
-pub use x402_server::{PriceList, PriceListError, PriceTable};
 pub use x402_server::{
     Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
     Inquiry, Listing, Mistake, PaywallBuilder, Price, Quote, Recovery, Refused, RequestInfo,
     Settling,
 };
+#[cfg(feature = "price-list")]
+pub use x402_server::{PriceList, PriceListError, PriceTable};
 pub use x402_types::extensions::bazaar::{BodyType, Shape};
 
 /// Charges for a handler: an `async fn` that stays as it is written, with any extractors and any

@@ -11,13 +11,13 @@ mod paywall;
 pub use cors::cors;
 pub use payment::{NotPaid, Payment};
 pub use paywall::{GateLayer, Paywall, PriceLayer};
-#[cfg(feature = "price-list")]
-pub use x402_server::{PriceList, PriceListError, PriceTable};
 pub use x402_server::{
     Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
     Inquiry, Listing, Mistake, PaywallBuilder, Price, Quote, Recovery, Refused, RequestInfo,
     Settling,
 };
+#[cfg(feature = "price-list")]
+pub use x402_server::{PriceList, PriceListError, PriceTable};
 pub use x402_types::extensions::bazaar::{BodyType, Shape};
 
 /// Charges for a handler: an `async fn` that stays as it is written, with any extractors and any
