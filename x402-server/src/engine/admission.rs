@@ -190,8 +190,7 @@ impl Paid {
             // What is owed under a name is not owed to who does not know it.
             let identifiers = &self.offered.shared().identifiers;
             let bound = self.offered.identifier().is_some() && identifiers.binds(&self.key);
-            let renamed = || self.offered.answer(Why::Renamed, &self.purchase);
-            return bound.then(|| Admission::Reject(renamed()));
+            return bound.then(|| self.turn_away(Why::Renamed));
         };
         match self.offered.shared().identifiers.find(&self.key, named, self.now) {
             Known::Nothing => None,
