@@ -11,7 +11,7 @@
 
 pub mod claims;
 mod client;
-#[path = "../../x402-server/tests/common/mod.rs"]
+#[path = "../../x402-server/tests/it/common/mod.rs"]
 #[allow(missing_docs, reason = "another crate's tests")]
 mod common;
 mod goods;

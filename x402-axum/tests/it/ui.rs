@@ -1,0 +1,14 @@
+//! What the compiler says of `#[paid]`.
+
+#[path = "../ui/pass/handlers.rs"]
+mod handlers;
+
+#[test]
+fn sound_handlers_compile_without_a_warning_and_route() {
+    handlers::main();
+}
+
+#[test]
+fn mistakes_are_told_where_they_are_all_at_once() {
+    trybuild::TestCases::new().compile_fail("tests/ui/fail/*.rs");
+}
