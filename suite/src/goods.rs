@@ -106,7 +106,7 @@ impl Goods {
                 Ok::<Quote, ConfigError>(price.into())
             }
         });
-        price.gate()
+        price.gate().expect("a gate")
     }
 
     /// Watches a request from here until it is answered.

@@ -1,12 +1,10 @@
 //! What `#[paid]` stands on.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::ready;
-use std::marker::PhantomData;
-use std::pin::Pin;
-use std::rc::Rc;
+use std::future::{Ready, ready};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
 use actix_web::dev::Payload;
@@ -22,39 +20,51 @@ use crate::head::Head;
 /// What a handler with `#[paid]` answers.
 pub type Response = HttpResponse;
 
-/// A handler with `#[paid]`.
-pub trait Paid: 'static {
-    /// What is said of it.
-    const TAG: &'static Tag;
+/// A request that is served when it is paid, and what its handler takes of it: that is read when the
+/// payment is good, and not before.
+pub struct Unpaid<T>(Inner<T>);
+
+enum Inner<T> {
+    Request(HttpRequest, Read<T>),
+    /// Nobody wants to be served: it is asked what the handler says of itself.
+    Question(Arc<OnceLock<&'static Tag>>),
 }
 
-/// A request that may be served by the handler of this tag. As an extractor, the first of a handler:
-/// whoever has not paid is told the price, whatever else is wrong with the request.
-pub struct Admitted<T> {
-    request: HttpRequest,
-    terms: Terms,
-    handler: PhantomData<fn() -> T>,
-}
+/// Reads what a handler takes, or tells why it cannot be read.
+type Read<T> = Box<dyn FnOnce(HttpRequest) -> Reading<T>>;
+
+type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
 
 /// On what terms a request is served.
-#[derive(Debug)]
 enum Terms {
     Paid(Box<Ticket>),
     Free,
     GivenAway,
 }
 
-impl<T> Admitted<T> {
-    /// Serves, and settles; or answers why the handler's arguments cannot be read.
-    pub async fn serve<R: Responder>(
-        self,
-        handler: impl Future<Output = Result<R, Error>>,
-    ) -> Response {
-        let answer = match handler.await {
-            Ok(answer) => answer.respond_to(&self.request).map_into_boxed_body(),
+impl<T> Unpaid<T> {
+    /// Asks for the payment, serves, and settles; or answers why the handler's arguments cannot be
+    /// read.
+    pub async fn serve<F>(self, tag: &'static Tag, handler: impl FnOnce(T) -> F) -> Response
+    where
+        F: Future<Output: Responder>,
+    {
+        let (request, read) = match self.0 {
+            Inner::Request(request, read) => (request, read),
+            Inner::Question(said) => {
+                said.get_or_init(|| tag);
+                return HttpResponse::Ok().finish();
+            }
+        };
+        let terms = match admit(&request, tag).await {
+            Ok(terms) => terms,
+            Err(turned) => return HttpResponse::from_error(turned),
+        };
+        let answer = match read(request.clone()).await {
+            Ok(arguments) => handler(arguments).await.respond_to(&request).map_into_boxed_body(),
             Err(unread) => HttpResponse::from_error(unread),
         };
-        let answer = match self.terms {
+        let answer = match terms {
             Terms::Paid(ticket) => finish(ticket, answer).await,
             Terms::Free => bodiless(answer),
             Terms::GivenAway => given_away(answer),
@@ -63,67 +73,67 @@ impl<T> Admitted<T> {
     }
 }
 
-impl<T> fmt::Debug for Admitted<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admitted").field("terms", &self.terms).finish_non_exhaustive()
+async fn admit(request: &HttpRequest, tag: &'static Tag) -> Result<Terms, Turned> {
+    match gate(request, tag)?.admit(&Head(request)).await {
+        Admission::Admit(ticket) => {
+            request.extensions_mut().insert(ticket.payment().clone());
+            Ok(Terms::Paid(ticket))
+        }
+        Admission::Free => Ok(Terms::Free),
+        Admission::GivenAway => Ok(Terms::GivenAway),
+        Admission::Reject(reply) => Err(Turned::Reply(reply)),
+        Admission::Again(stored) => Err(Turned::Again(stored)),
     }
 }
 
-impl<T: Paid> FromRequest for Admitted<T> {
-    type Error = Turned;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Turned>>>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let admission = match gate(request, T::TAG) {
-            Ok(gate) => gate.admit(&Head(request)),
-            Err(not_set_up) => return Box::pin(ready(Err(not_set_up))),
-        };
-        let under_way = UnderWay::new(request);
-        Box::pin(async move {
-            let terms = match admission.await {
-                Admission::Admit(ticket) => Terms::Paid(ticket),
-                Admission::Free => Terms::Free,
-                Admission::GivenAway => Terms::GivenAway,
-                Admission::Reject(reply) => return Err(Turned::Reply(reply)),
-                Admission::Again(stored) => return Err(Turned::Again(stored)),
-            };
-            if let Terms::Paid(ticket) = &terms {
-                under_way.request.extensions_mut().insert(ticket.payment().clone());
-            }
-            let request = under_way.request.clone();
-            Ok(Self { request, terms, handler: PhantomData })
-        })
-    }
-}
-
-/// An argument of the handler, of which only the handler's own run tells whether it could be read:
-/// what is answered then is answered on the payment's terms. Extractors run side by side, and none of
-/// them is to speak before the price is told.
-pub struct Later<T>(Result<T, Error>);
-
-impl<T> Later<T> {
-    /// The argument.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
-    pub fn read(self) -> Result<T, Error> {
-        self.0
-    }
-}
-
-impl<T> fmt::Debug for Later<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Later").finish_non_exhaustive()
-    }
-}
-
-impl<T: FromRequest + 'static> FromRequest for Later<T> {
+impl<T: FromRequest + 'static> FromRequest for Unpaid<T> {
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Infallible>>>>;
+    type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let read = T::from_request(request, payload);
-        Box::pin(async move { Ok(Self(read.await.map_err(Into::into))) })
+        let mut payload = payload.take();
+        let read = |request: HttpRequest| -> Reading<T> {
+            Box::pin(
+                async move { T::from_request(&request, &mut payload).await.map_err(Into::into) },
+            )
+        };
+        ready(Ok(Self(Inner::Request(request.clone(), Box::new(read)))))
+    }
+}
+
+impl<T> fmt::Debug for Unpaid<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unpaid").finish_non_exhaustive()
+    }
+}
+
+/// A handler with [`#[paid]`](macro@crate::paid). Where an attribute of actix-web's, such as
+/// `#[get(..)]`, stands above that, its name is a service's and no handler's.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handler with `#[paid]`",
+    note = "write #[paid(\"$0.01\", route = \"GET /…\")] above it, and route it by web::get().to(..)"
+)]
+pub trait PaidHandler<T> {
+    /// What is said of it.
+    #[doc(hidden)]
+    fn tag(self) -> &'static Tag;
+}
+
+/// For what is written like a handler with `#[paid]`, and is none.
+static UNSAID: Tag = Tag::new("a handler that does not say its price", &[]);
+
+#[diagnostic::do_not_recommend]
+impl<T, H, F> PaidHandler<Unpaid<T>> for H
+where
+    H: FnOnce(Unpaid<T>) -> F,
+    F: Future<Output = Response>,
+{
+    fn tag(self) -> &'static Tag {
+        let said = Arc::new(OnceLock::new());
+        let answer = self(Unpaid(Inner::Question(Arc::clone(&said))));
+        // It says so before it waits for anything.
+        let _ = pin!(answer).poll(&mut Context::from_waker(Waker::noop()));
+        said.get().copied().unwrap_or(&UNSAID)
     }
 }
 
@@ -151,48 +161,4 @@ fn gate(request: &HttpRequest, tag: &'static Tag) -> Result<Gate, Turned> {
         tracing::error!(handler, %error, "a handler with #[paid] cannot be sold");
         Turned::NotSetUp
     })
-}
-
-/// Among a request's extensions while it is being admitted. Extractors run side by side, so the one
-/// of the payment has to wait.
-#[derive(Clone, Debug, Default)]
-pub struct Admitting {
-    /// None when it is over.
-    waiting: Rc<RefCell<Option<Vec<Waker>>>>,
-}
-
-impl Admitting {
-    /// Whether that is not decided yet. The task is woken when it is.
-    pub(crate) fn is_under_way(&self, cx: &Context<'_>) -> bool {
-        match &mut *self.waiting.borrow_mut() {
-            None => false,
-            Some(waiting) => {
-                if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    waiting.push(cx.waker().clone());
-                }
-                true
-            }
-        }
-    }
-}
-
-/// Ends what it stands for when it is dropped.
-struct UnderWay {
-    request: HttpRequest,
-    admitting: Admitting,
-}
-
-impl UnderWay {
-    fn new(request: &HttpRequest) -> Self {
-        let admitting = Admitting { waiting: Rc::new(RefCell::new(Some(Vec::new()))) };
-        request.extensions_mut().insert(admitting.clone());
-        Self { request: request.clone(), admitting }
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let waiting = self.admitting.waiting.borrow_mut().take();
-        waiting.into_iter().flatten().for_each(Waker::wake);
-    }
 }

@@ -47,7 +47,7 @@ pub(crate) fn failed_as_given(mut error: Error) -> Error {
 
 /// An answer of the paywall's own where the framework takes nothing but an error.
 #[derive(Debug)]
-pub enum Turned {
+pub(crate) enum Turned {
     /// It is refused, or a payment is asked for.
     Reply(Reply),
     /// The same named payment was answered so before.

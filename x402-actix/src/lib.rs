@@ -12,16 +12,17 @@ mod payment;
 mod paywall;
 mod service;
 
+pub use attribute::PaidHandler;
 pub use body::PaidBody;
 #[cfg(feature = "cors")]
 pub use cors::cors;
-pub use payment::{NotPaid, Payment, PaymentFuture};
+pub use payment::{NotPaid, Payment};
 pub use paywall::{Paywall, PriceLayer};
 pub use service::{Answering, GateLayer, GateService};
 pub use x402_server::{
     Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
-    Inquiry, Listing, Mistake, PaywallBuilder, Price, Quote, Recovery, Refused, RequestInfo,
-    Settling,
+    Inquiry, Listing, Mistake, OfferReceipts, PaywallBuilder, Price, Quote, Recovery, Refused,
+    RequestInfo, Settling,
 };
 #[cfg(feature = "price-list")]
 pub use x402_server::{PriceList, PriceListError, PriceTable};
@@ -46,7 +47,8 @@ pub use x402_types::extensions::bazaar::{BodyType, Shape};
 /// ```
 ///
 /// The price, networks, words and numbers are checked when the program is compiled; whether the
-/// paywall takes the networks and tokens, with the first request.
+/// paywall takes the networks and tokens, with the first request, or when it is
+/// [listed](Paywall::list).
 ///
 /// | argument | meaning |
 /// |---|---|
@@ -62,27 +64,27 @@ pub use x402_types::extensions::bazaar::{BodyType, Shape};
 /// | `flow = "upfront"`, `"authorization"` | settled before or after the handler runs; as the paywall says, unless said here |
 /// | `upfront` | short for `flow = "upfront"` |
 /// | `tags = ["weather"]` | words to be found by: 5 at most, of 32 characters at most |
-/// | `route = "GET /weather/{city}"` | where it is found, for catalogues |
+/// | `route = "GET /weather/{city}"` | where it is found, for catalogues and [`Paywall::list`] |
 /// | `service_name = "…"` | who sells: 32 printable ASCII characters at most |
 /// | `max_timeout_seconds = 60` | seconds that a payer has |
 /// | `payment_identifier = "optional"`, `"required"` | payers may, or must, [name their payments](PriceLayer::payment_identifier) |
 ///
-/// The payment is checked before it is looked at what an extractor has made of the request, so that
-/// whoever probes for the price without a sound request is told it; where an extractor then refuses,
-/// nothing is charged and the payment can be used again.
+/// The payment is checked before any extractor looks at the request, so that whoever probes for the
+/// price without a sound request is told it; where an extractor then refuses, nothing is charged and
+/// the payment can be used again.
 ///
 /// The app, or a scope, must have a [`Paywall`] in its data, as it is or as
 /// [`Data`](actix_web::web::Data). Without one, and where the paywall cannot sell at this price, the
 /// handler is not run: the answer is 500, and the log says what to do.
 ///
-/// It stands on functions, not on methods, with 15 arguments at most, and below the attributes of
-/// actix-web, which take the paid handler.
+/// It stands on functions with 16 arguments at most, also on those of an `impl` that take no `self`;
+/// there it knows the type parameters of the `impl` only if it says `Self` too. It goes below the
+/// attributes of actix-web, which take the paid handler.
 pub use x402_macros::paid_actix as paid;
 
 /// What the code that `#[paid]` writes names. Nothing here is for other use, or keeps its shape.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::attribute::{Admitted, Admitting, Later, Paid, Response};
-    pub use crate::failure::Turned;
+    pub use crate::attribute::{Response, Unpaid};
     pub use x402_server::{Tag, TagScheme};
 }

@@ -1,13 +1,10 @@
 use std::fmt;
+use std::future::{Ready, ready};
 use std::ops::Deref;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
-
-use crate::attribute::Admitting;
 
 /// The payment that a request is served on: who pays, how much, in what, where, and the receipt
 /// where it is settled already.
@@ -51,31 +48,9 @@ impl ResponseError for NotPaid {
 
 impl FromRequest for Payment {
     type Error = NotPaid;
-    type Future = PaymentFuture;
+    type Future = Ready<Result<Self, NotPaid>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> PaymentFuture {
-        PaymentFuture { request: request.clone() }
-    }
-}
-
-/// Ready with the [`Payment`] of a request: at once, or when `#[paid]` has admitted the request.
-#[derive(Debug)]
-#[must_use = "futures do nothing unless polled"]
-pub struct PaymentFuture {
-    request: HttpRequest,
-}
-
-impl Future for PaymentFuture {
-    type Output = Result<Payment, NotPaid>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let extensions = self.request.extensions();
-        if let Some(payment) = extensions.get::<x402_server::Payment>() {
-            return Poll::Ready(Ok(Payment(payment.clone())));
-        }
-        match extensions.get::<Admitting>() {
-            Some(admitting) if admitting.is_under_way(cx) => Poll::Pending,
-            _ => Poll::Ready(Err(NotPaid)),
-        }
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.extensions().get().cloned().map(Self).ok_or(NotPaid))
     }
 }

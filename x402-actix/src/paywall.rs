@@ -6,6 +6,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use x402_server::{ConfigError, Listing, PaywallBuilder, Price};
 
+use crate::PaidHandler;
 use crate::body::PaidBody;
 use crate::service::{GateLayer, GateService};
 
@@ -67,6 +68,36 @@ impl Paywall {
     /// `upto`.
     pub fn upto(&self, price: &str) -> Result<PriceLayer, ConfigError> {
         PriceLayer::new(self.0.price(price)?.upto())
+    }
+
+    /// Lists a handler with [`#[paid]`](macro@crate::paid) in the
+    /// [directory](x402_server::Paywall::directory) before its first request, at the route that its
+    /// attribute says. What actix-web's own attributes, such as `#[get(..)]`, have made a service of
+    /// cannot be named any more, and is listed from its first request on.
+    ///
+    /// ```
+    /// use x402_actix::{ConfigError, Paywall, paid};
+    ///
+    /// #[paid("$0.001", route = "GET /weather")]
+    /// async fn weather() -> &'static str {
+    ///     "Fine"
+    /// }
+    ///
+    /// #[paid("$0.01", route = "GET /joke")]
+    /// async fn joke() -> &'static str {
+    ///     "A payment walks into a bar"
+    /// }
+    ///
+    /// # fn list(paywall: &Paywall) -> Result<(), ConfigError> {
+    /// paywall.list(weather)?.list(joke)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] where it says no route, or the paywall cannot sell at its price.
+    pub fn list<T>(&self, handler: impl PaidHandler<T>) -> Result<&Self, ConfigError> {
+        self.0.list_tagged(handler.tag())?;
+        Ok(self)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::head::Head;
 /// [function finds](x402_server::Paywall::price_by).
 ///
 /// ```
-/// # fn build(paywall: &x402_actix::Paywall) {
+/// # fn build(paywall: &x402_actix::Paywall) -> Result<(), x402_actix::ConfigError> {
 /// use x402_actix::{ConfigError, GateLayer};
 /// use x402_server::{Inquiry, Quote};
 ///
@@ -27,8 +27,8 @@ use crate::head::Head;
 ///     Ok::<Quote, ConfigError>(inquiry.price(&format!("0.{:03}", pages.min(999)))?.into())
 /// });
 /// let pages = actix_web::web::resource("/pages").get(async || "the pages");
-/// let pages = pages.wrap(GateLayer::new(per_page.gate()));
-/// # drop(pages); }
+/// let pages = pages.wrap(GateLayer::new(per_page.route("GET /pages").gate()?));
+/// # drop(pages); Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a gate charges nobody until something is wrapped in it by .wrap(..)"]

@@ -1,20 +1,21 @@
 #![doc = include_str!("../README.md")]
 
-mod admitted;
+mod attribute;
 #[cfg(feature = "cors")]
 mod cors;
 mod directory;
 mod payment;
 mod paywall;
 
+pub use attribute::PaidHandler;
 #[cfg(feature = "cors")]
 pub use cors::cors;
 pub use payment::{NotPaid, Payment};
 pub use paywall::{GateLayer, Paywall, PriceLayer};
 pub use x402_server::{
     Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
-    Inquiry, Listing, Mistake, PaywallBuilder, Price, Quote, Recovery, Refused, RequestInfo,
-    Settling,
+    Inquiry, Listing, Mistake, OfferReceipts, PaywallBuilder, Price, Quote, Recovery, Refused,
+    RequestInfo, Settling,
 };
 #[cfg(feature = "price-list")]
 pub use x402_server::{PriceList, PriceListError, PriceTable};
@@ -38,7 +39,8 @@ pub use x402_types::extensions::bazaar::{BodyType, Shape};
 /// ```
 ///
 /// The price, networks, words and numbers are checked when the program is compiled; whether the
-/// paywall takes the networks and tokens, with the first request.
+/// paywall takes the networks and tokens, with the first request, or when it is
+/// [listed](Paywall::list).
 ///
 /// | argument | meaning |
 /// |---|---|
@@ -54,7 +56,7 @@ pub use x402_types::extensions::bazaar::{BodyType, Shape};
 /// | `flow = "upfront"`, `"authorization"` | settled before or after the handler runs; as the paywall says, unless said here |
 /// | `upfront` | short for `flow = "upfront"` |
 /// | `tags = ["weather"]` | words to be found by: 5 at most, of 32 characters at most |
-/// | `route = "GET /weather/{city}"` | where it is found, for catalogues |
+/// | `route = "GET /weather/{city}"` | where it is found, for catalogues and [`Paywall::list`] |
 /// | `service_name = "…"` | who sells: 32 printable ASCII characters at most |
 /// | `max_timeout_seconds = 60` | seconds that a payer has |
 /// | `payment_identifier = "optional"`, `"required"` | payers may, or must, [name their payments](PriceLayer::payment_identifier) |
@@ -66,15 +68,15 @@ pub use x402_types::extensions::bazaar::{BodyType, Shape};
 /// The router must have a [`Paywall`] as a layer. Without one, and where the paywall cannot sell at
 /// this price, the handler is not run: the answer is 500, and the log says what to do.
 ///
-/// It stands on functions, not on methods, with 15 arguments at most. Attributes above `#[paid]` see
-/// the function as it is written; those below it stand on the paid handler, which has one argument
-/// more. `#[axum::debug_handler]`, which counts arguments, goes below.
+/// It stands on functions with 16 arguments at most, also on those of an `impl` that take no `self`;
+/// there it knows the type parameters of the `impl` only if it says `Self` too. Attributes above `#[paid]` see the function as it is written; those below it stand
+/// on the paid handler, which has one argument, the request. `#[axum::debug_handler]` goes below.
 pub use x402_macros::paid_axum as paid;
 
 /// What the code that `#[paid]` writes names. Nothing here is for other use, or keeps its shape.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::admitted::{Admitted, Later, Paid, Unread};
+    pub use crate::attribute::Unpaid;
     pub use axum_core::response::Response;
     pub use x402_server::{Tag, TagScheme};
 }

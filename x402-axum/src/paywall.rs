@@ -7,6 +7,8 @@ use tower_layer::Layer;
 use x402_server::layer::{self, GateService};
 use x402_server::{ConfigError, Gate, Listing, PaywallBuilder, Price};
 
+use crate::PaidHandler;
+
 /// A seller's settings: who is paid, in what, where, and who settles. One for a site.
 ///
 /// As a layer of a router it is what the handlers with [`#[paid]`](macro@crate::paid) sell by. Like
@@ -63,6 +65,35 @@ impl Paywall {
     /// `upto`.
     pub fn upto(&self, price: &str) -> Result<PriceLayer, ConfigError> {
         PriceLayer::new(self.0.price(price)?.upto())
+    }
+
+    /// Lists a handler with [`#[paid]`](macro@crate::paid) in the
+    /// [directory](x402_server::Paywall::directory) before its first request, at the route that its
+    /// attribute says.
+    ///
+    /// ```
+    /// use x402_axum::{ConfigError, Paywall, paid};
+    ///
+    /// #[paid("$0.001", route = "GET /weather")]
+    /// async fn weather() -> &'static str {
+    ///     "Fine"
+    /// }
+    ///
+    /// #[paid("$0.01", route = "GET /joke")]
+    /// async fn joke() -> &'static str {
+    ///     "A payment walks into a bar"
+    /// }
+    ///
+    /// # fn list(paywall: &Paywall) -> Result<(), ConfigError> {
+    /// paywall.list(weather)?.list(joke)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] where it says no route, or the paywall cannot sell at its price.
+    pub fn list<T>(&self, handler: impl PaidHandler<T>) -> Result<&Self, ConfigError> {
+        self.0.list_tagged(handler.tag())?;
+        Ok(self)
     }
 }
 
@@ -150,13 +181,13 @@ impl<S> Layer<S> for PriceLayer {
 /// use axum::{Router, routing::get};
 /// use x402_axum::{ConfigError, GateLayer, Inquiry, Paywall, Quote};
 ///
-/// fn router(paywall: &Paywall) -> Router {
+/// fn router(paywall: &Paywall) -> Result<Router, ConfigError> {
 ///     let by_length = paywall.price_by(|inquiry: Inquiry| async move {
 ///         let pages: u32 = inquiry.path_param("pages").and_then(|it| it.parse().ok()).unwrap_or(1);
 ///         Ok::<_, ConfigError>(Quote::from(inquiry.price(&format!("$0.{:02}", pages.min(99)))?))
 ///     });
-///     let layer = GateLayer::new(by_length.gate());
-///     Router::new().route("/print/{pages}", get(async || "printed").layer(layer))
+///     let layer = GateLayer::new(by_length.route("GET /print/{pages}").gate()?);
+///     Ok(Router::new().route("/print/{pages}", get(async || "printed").layer(layer)))
 /// }
 /// ```
 #[derive(Clone, Debug)]

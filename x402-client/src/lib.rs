@@ -13,6 +13,7 @@ mod receipt;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod settlement;
+mod signed_receipt;
 mod terms;
 mod untrusted;
 
@@ -27,4 +28,5 @@ pub use receipt::Receipt;
 #[cfg(feature = "reqwest")]
 pub use reqwest::{PaymentError, ReceiptExt};
 pub use settlement::{OutcomeUnknown, Rejected};
+pub use signed_receipt::SignedReceiptError;
 pub use untrusted::Untrusted;

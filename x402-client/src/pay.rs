@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use x402_ledger::{Payment, PaymentKey, Status, StoreError};
-use x402_types::extensions::merge;
+use x402_types::extensions::{Extensions, merge, offer_receipt};
 use x402_types::header::{PAYMENT_LIMIT, PAYMENT_SIGNATURE, X_PAYMENT};
 use x402_types::scheme::{Refusal, Signed};
 use x402_types::{JsonError, RawObject, header};
@@ -180,7 +180,8 @@ impl Payer {
         }
         let resource = challenge.resource.as_ref().map(|resource| self.echoed(resource));
         let resource = resource.as_ref();
-        let declared = challenge.extensions.as_ref();
+        let declared = challenge.extensions.as_ref().map(without_offers).transpose()?.flatten();
+        let declared = declared.as_ref();
         let answers = named(declared, extensions.as_ref())?;
         let answers = answers.as_ref().or(extensions.as_ref());
         let all = match answers {
@@ -261,6 +262,17 @@ impl fmt::Debug for SignedPayment {
             .field("header_name", &self.sent.header_name)
             .field("receipt", &self.sent.receipt)
             .finish_non_exhaustive()
+    }
+}
+
+/// What is echoed of a seller's extensions: not the offers that it signed. They are long, need no echo,
+/// and have the query of the address in them.
+fn without_offers(declared: &RawObject) -> Result<Option<RawObject>, PayError> {
+    // What is not well formed is not for us to answer; it is echoed as it stands.
+    let Ok(mut extensions) = Extensions::read(declared) else { return Ok(Some(declared.clone())) };
+    match extensions.remove(offer_receipt::KEY) {
+        true => extensions.to_raw().map_err(PayError::Encoding),
+        false => Ok(Some(declared.clone())),
     }
 }
 

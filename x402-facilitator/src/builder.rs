@@ -10,6 +10,7 @@ use x402_ledger::{MemoryStore, Payments};
 use x402_types::Network;
 
 use crate::approve::Given;
+use crate::attribution::BuilderCodes;
 use crate::chain::{Chain, Deployed, Served, Token};
 use crate::facilitator::EvmFacilitator;
 use crate::rpc::Rpc;
@@ -35,6 +36,7 @@ pub struct FacilitatorBuilder {
     chains: Vec<Chain>,
     payments: Arc<dyn DynPayments>,
     remembered: usize,
+    builder_codes: Option<BuilderCodes>,
 }
 
 /// Everything that is wrong with a facilitator's configuration.
@@ -49,6 +51,7 @@ impl FacilitatorBuilder {
             chains: Vec::new(),
             payments: Arc::new(MemoryStore::with_capacity(BOOKS)),
             remembered: REMEMBERED,
+            builder_codes: None,
         }
     }
 
@@ -74,6 +77,14 @@ impl FacilitatorBuilder {
         self
     }
 
+    /// Writes behind the calldata of each settlement who took part in it (the extension
+    /// `builder-code`, ERC-8021): these codes, and those that came with the payment. Off by default.
+    /// See [`BuilderCodes`].
+    pub fn builder_codes(mut self, codes: BuilderCodes) -> Self {
+        self.builder_codes = Some(codes);
+        self
+    }
+
     /// Checks everything, asking every chain, and starts the signers' tasks.
     ///
     /// # Errors
@@ -95,7 +106,7 @@ impl FacilitatorBuilder {
         }
         if problems.is_empty() {
             let settlements = Settlements::new(self.remembered);
-            Ok(EvmFacilitator::new(chains, self.payments, settlements))
+            Ok(EvmFacilitator::new(chains, self.payments, settlements, self.builder_codes))
         } else {
             Err(BuildError { problems })
         }

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use x402_evm::{EXACT, UPTO};
 use x402_ledger::dynamic::DynPayments;
-use x402_types::extensions::{eip2612_gas_sponsoring, erc20_approval_gas_sponsoring};
+use x402_types::extensions::{builder_code, eip2612_gas_sponsoring, erc20_approval_gas_sponsoring};
 use x402_types::facilitator::{Answer, Facilitator, Request};
 use x402_types::scheme::Refusal;
 use x402_types::{
     ErrorReason, RawObject, SettleResponse, SupportedKind, SupportedResponse, VerifyResponse,
 };
 
+use crate::attribution::BuilderCodes;
 use crate::builder::{Chains, FacilitatorBuilder};
 use crate::health::{Health, HealthCheck};
 use crate::order::{Operation, Order, Refused, network_label};
@@ -42,6 +43,7 @@ struct Inner {
     chains: Chains,
     payments: Arc<dyn DynPayments>,
     settlements: Arc<Settlements>,
+    builder_codes: Option<BuilderCodes>,
     health: HealthCheck,
 }
 
@@ -58,11 +60,13 @@ impl EvmFacilitator {
         chains: Chains,
         payments: Arc<dyn DynPayments>,
         settlements: Settlements,
+        builder_codes: Option<BuilderCodes>,
     ) -> Self {
         let inner = Inner {
             chains,
             payments,
             settlements: Arc::new(settlements),
+            builder_codes,
             health: HealthCheck::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -211,7 +215,8 @@ impl EvmFacilitator {
             .collect();
         let approvals = chains.values().any(|chain| chain.sponsored_wei.is_some());
         let approvals = approvals.then_some(erc20_approval_gas_sponsoring::KEY);
-        let extensions = [eip2612_gas_sponsoring::KEY].into_iter().chain(approvals);
+        let codes = self.inner.builder_codes.as_ref().map(|_| builder_code::KEY);
+        let extensions = [eip2612_gas_sponsoring::KEY].into_iter().chain(approvals).chain(codes);
         SupportedResponse {
             kinds: exact.chain(upto).chain(v1).collect(),
             extensions: extensions.map(str::to_owned).collect(),
@@ -220,7 +225,10 @@ impl EvmFacilitator {
     }
 
     fn read(&self, request: &Request, operation: Operation) -> Result<Order, Refused> {
-        let order = Order::read(&self.inner.chains, request, operation, now())?;
+        let mut order = Order::read(&self.inner.chains, request, operation, now())?;
+        if let Some(codes) = &self.inner.builder_codes {
+            codes.append(&mut order.payment, request);
+        }
         tracing::Span::current()
             .record("payer", tracing::field::display(order.payment.payer))
             .record("nonce", tracing::field::display(&order.payment.nonce))

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod approve;
+mod attribution;
 mod batch;
 mod books;
 mod builder;
@@ -23,6 +24,7 @@ mod take_up;
 mod turns;
 mod verify;
 
+pub use attribution::BuilderCodes;
 pub use builder::{BuildError, FacilitatorBuilder};
 pub use chain::Chain;
 pub use error::Unavailable;

@@ -35,66 +35,70 @@ fn expand(adapter: &str, args: &Args, mut inner: ItemFn) -> TokenStream {
     let adapter = Ident::new(adapter, Span::call_site());
     let private = quote!(::#adapter::__private);
     // What measures a function must know its arguments by their names.
-    let (own, outer): (Vec<Attribute>, Vec<Attribute>) =
+    let (own, mut outer): (Vec<Attribute>, Vec<Attribute>) =
         inner.attrs.drain(..).partition(|it| function::is_named(it, "instrument"));
     inner.attrs = own;
     let visibility = std::mem::replace(&mut inner.vis, syn::Visibility::Inherited);
-    let conditions: Vec<&Attribute> =
-        outer.iter().filter(|it| function::is_conditional(it)).collect();
-    let name = inner.sig.ident.clone();
-    let tag_type = format_ident!("__x402_paid_{}", name.unraw(), span = Span::call_site());
-    let tag = tag(&private, &name, args);
-    let paid = Ident::new("paid", Span::mixed_site());
+    let tag = tag(&private, &inner.sig.ident, args);
+    let unpaid = Ident::new("unpaid", Span::mixed_site());
+    let signature = outer_signature(&private, &unpaid, &inner.sig);
+    let place = Place::of(&mut inner, &mut outer);
+    let path = &place.path;
+    let parameters = turbofish(&inner.sig);
     let arguments: Vec<Ident> = (0..inner.sig.inputs.len())
         .map(|number| format_ident!("argument_{number}", span = Span::mixed_site()))
         .collect();
-    let signature = outer_signature(&private, &tag_type, &paid, &arguments, &inner.sig);
-    let parameters = turbofish(&inner.sig);
     // Where what it returns is no answer, the error points there.
     let at = match &inner.sig.output {
-        ReturnType::Default => name.span(),
+        ReturnType::Default => inner.sig.ident.span(),
         ReturnType::Type(_, answer) => answer.span(),
     };
-    let receiver = Ident::new("paid", Span::mixed_site().located_at(at));
+    let at = Span::mixed_site().located_at(at);
+    let unpaid = Ident::new("unpaid", at);
     let serve = quote_spanned! {at=>
-        #receiver
-            .serve(async move {
-                #(let #arguments = #arguments.read()?;)*
-                ::core::result::Result::Ok(#name #parameters (#(#arguments),*).await)
-            })
-            .await
+        #unpaid.serve(const { &#tag }, |(#(#arguments,)*)| #path #parameters (#(#arguments),*)).await
     };
-    // One argument more than the function has.
-    let allowed = (arguments.len() < 8).then(|| quote!(#[allow(clippy::too_many_arguments)]));
+    let Place { within, beside, .. } = &place;
     quote! {
-        #(#conditions)*
-        #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code, unreachable_pub)]
-        #visibility struct #tag_type;
-
-        #(#conditions)*
-        #[doc(hidden)]
-        impl #private::Paid for #tag_type {
-            const TAG: &'static #private::Tag = &#tag;
-        }
+        #beside
 
         #(#outer)*
-        #allowed
         #visibility #signature {
-            #inner
+            #within
             #serve
         }
     }
 }
 
-/// The function's signature with the payment as its first argument.
-fn outer_signature(
-    private: &TokenStream,
-    tag_type: &Ident,
-    paid: &Ident,
-    arguments: &[Ident],
-    inner: &Signature,
-) -> TokenStream {
+/// Where the function goes as it was written.
+struct Place {
+    within: Option<TokenStream>,
+    beside: Option<TokenStream>,
+    /// By which the paid handler calls it.
+    path: TokenStream,
+}
+
+impl Place {
+    /// Within the paid handler, under its own name; but nothing there knows the `Self` of an `impl`.
+    fn of(inner: &mut ItemFn, outer: &mut Vec<Attribute>) -> Self {
+        let name = inner.sig.ident.clone();
+        if !function::mentions_self(inner) {
+            return Self { within: Some(quote!(#inner)), beside: None, path: quote!(#name) };
+        }
+        let hidden = format_ident!("__x402_unpaid_{}", name.unraw(), span = name.span());
+        inner.sig.ident = hidden.clone();
+        let expected: Vec<Attribute> =
+            outer.extract_if(.., |it| function::is_named(it, "expect")).collect();
+        let shared = outer
+            .iter()
+            .filter(|it| function::is_conditional(it) || function::is_named(it, "allow"));
+        let beside = quote! { #(#shared)* #(#expected)* #inner };
+        Self { within: None, beside: Some(beside), path: quote!(Self::#hidden) }
+    }
+}
+
+/// The function's signature with the unpaid request, and what the function takes of it, as its argument.
+fn outer_signature(private: &TokenStream, unpaid: &Ident, inner: &Signature) -> TokenStream {
     let Signature { ident, generics, inputs, .. } = inner;
     let types = inputs.iter().filter_map(|argument| match argument {
         FnArg::Typed(typed) => Some(&typed.ty),
@@ -103,8 +107,7 @@ fn outer_signature(
     let condition = &generics.where_clause;
     quote! {
         async fn #ident #generics(
-            #paid: #private::Admitted<#tag_type>,
-            #(#arguments: #private::Later<#types>),*
+            #unpaid: #private::Unpaid<(#(#types,)*)>
         ) -> #private::Response #condition
     }
 }

@@ -1,12 +1,14 @@
 //! Whether the function can be a paid handler.
 
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, ItemFn, Safety};
 
 use crate::values::Mistakes;
 
-/// Handlers have 16 arguments at most, one of which is the payment's.
-const MOST_ARGUMENTS: usize = 15;
+/// So many the frameworks read of a request.
+const MOST_ARGUMENTS: usize = 16;
 
 pub(crate) fn check(function: &ItemFn, mistakes: &mut Mistakes) {
     let signature = &function.sig;
@@ -57,4 +59,36 @@ pub(crate) fn is_conditional(attribute: &Attribute) -> bool {
 /// Whether the last part of its path is this.
 pub(crate) fn is_named(attribute: &Attribute, name: &str) -> bool {
     attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
+}
+
+/// Whether it says `Self`, as only what stands in an `impl` can.
+pub(crate) fn mentions_self(function: &ItemFn) -> bool {
+    let signature = function.sig.to_token_stream().into_iter().any(|token| says_self(&token));
+    signature || body_says_self(function.block.to_token_stream())
+}
+
+/// Items within have a `Self` of their own.
+fn body_says_self(body: TokenStream) -> bool {
+    let mut item = false;
+    for token in body {
+        match &token {
+            TokenTree::Ident(word) if word == "Self" && !item => return true,
+            TokenTree::Ident(word) => {
+                item |= ["impl", "trait", "struct", "enum", "union"].iter().any(|it| word == it);
+            }
+            TokenTree::Group(group) if item => item = group.delimiter() != Delimiter::Brace,
+            TokenTree::Group(group) if body_says_self(group.stream()) => return true,
+            TokenTree::Punct(mark) if mark.as_char() == ';' => item = false,
+            _ => {}
+        }
+    }
+    false
+}
+
+fn says_self(token: &TokenTree) -> bool {
+    match token {
+        TokenTree::Ident(word) => word == "Self",
+        TokenTree::Group(group) => group.stream().into_iter().any(|token| says_self(&token)),
+        _ => false,
+    }
 }

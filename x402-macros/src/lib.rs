@@ -5,23 +5,21 @@
 //! async fn weather(Query(city): Query<City>) -> Json<Weather> { … }
 //! ```
 //!
-//! becomes a type that carries what was said, and a function of the same name around the function as
-//! it was written:
+//! becomes a function of the same name around the function as it was written:
 //!
 //! ```text
-//! struct __x402_paid_weather;
-//! impl x402_axum::__private::Paid for __x402_paid_weather { const TAG: &'static Tag = …; }
-//!
-//! async fn weather(paid: x402_axum::__private::Admitted<__x402_paid_weather>, a: Query<City>)
+//! async fn weather(unpaid: x402_axum::__private::Unpaid<(Query<City>,)>)
 //!     -> x402_axum::__private::Response
 //! {
 //!     async fn weather(Query(city): Query<City>) -> Json<Weather> { … }
-//!     paid.serve(weather(a)).await
+//!     unpaid.serve(const { &Tag { … } }, |(a,)| weather(a)).await
 //! }
 //! ```
 //!
-//! Arguments are extracted in their order, so the payment is checked before any other looks at what
-//! was sent. All that happens when it runs is in the adapters.
+//! The request is kept as it came until it is paid, and only then are the arguments read from it.
+//! Nothing stands beside the function, so that it may be one of an `impl`; where it says `Self`, which
+//! nothing within another function can, it is put beside it under a hidden name instead. All that
+//! happens when it runs is in the adapters.
 
 mod args;
 mod expand;

@@ -7,6 +7,7 @@ pub mod facilitator;
 mod foreign;
 #[cfg(feature = "tower")]
 pub mod layer;
+mod offer_receipts;
 mod page;
 mod paywall;
 
@@ -15,9 +16,10 @@ pub use engine::{
     Admission, Canceled, ChargeError, Delivery, Entry, FirstLook, Gate, Hooks, Payment, Question,
     Recovery, Refused, Reply, RequestHead, RequestInfo, Settling, StoredAnswer, Ticket,
 };
+pub use offer_receipts::OfferReceipts;
 pub use paywall::{
-    ConfigError, Directory, DynamicPrice, Inquiry, IntoNetwork, ListedPrice, ListedRoute, Listing,
-    Mistake, Paywall, PaywallBuilder, Price, Quote, Tag, TagScheme,
+    ConfigError, Directory, DynamicPrice, Inquiry, IntoNetwork, ListedPrice, ListedPricing,
+    ListedRoute, Listing, Mistake, Paywall, PaywallBuilder, Price, Quote, Tag, TagScheme,
 };
 #[cfg(feature = "price-list")]
 pub use paywall::{PriceList, PriceListError, PriceListFault, PriceListMistake, PriceTable};

@@ -14,4 +14,5 @@ mod hostile;
 mod named_payments;
 mod streams;
 mod tools;
+mod ui;
 mod wrapped;

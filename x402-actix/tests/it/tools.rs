@@ -1,6 +1,8 @@
 //! What a site tells indexers and the pages of other sites.
 
-use crate::common::{MARKER, SITE, Site, sell};
+use crate::common::{MARKER, Payer, SITE, Site, sell};
+use actix_web::web;
+use x402_actix::{Payment, paid};
 
 async fn open() -> Site {
     let site = Site::prepare().await;
@@ -8,7 +10,7 @@ async fn open() -> Site {
     let (goods, paywall) = (site.goods.clone(), site.paywall.clone());
     site.serve(move |config| {
         let goods = goods.clone();
-        let resource = actix_web::web::resource("/goods").get(move || sell(goods.clone()));
+        let resource = web::resource("/goods").get(move || sell(goods.clone()));
         let resource = resource.wrap(price.clone());
         #[cfg(feature = "cors")]
         let resource = resource.wrap(x402_actix::cors());
@@ -57,4 +59,43 @@ async fn pages_of_other_sites_can_ask_pay_and_read_the_receipt() {
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer:?}");
         assert!(names(answer.header("access-control-expose-headers")).contains(header));
     }
+}
+
+#[actix_web::test]
+async fn handlers_that_were_told_of_are_listed_before_their_first_request() {
+    struct Api;
+    impl Api {
+        const LAUGH: &str = "Ha";
+
+        #[paid("$0.02", route = "POST /joke")]
+        async fn joke(body: String) -> String {
+            format!("{} {body}", Self::LAUGH)
+        }
+    }
+    #[paid("$0.01", route = "GET /weather")]
+    async fn weather(_: Payment) -> &'static str {
+        MARKER
+    }
+    #[paid("$0.01")]
+    async fn lost() -> &'static str {
+        MARKER
+    }
+
+    let site = Site::prepare().await;
+    site.paywall.list(weather).unwrap().list(Api::joke).unwrap();
+    let told = site.paywall.directory();
+    let routes: Vec<_> = told.routes.iter().map(|it| (&*it.method, &*it.path)).collect();
+    assert_eq!(routes, [("GET", "/weather"), ("POST", "/joke")]);
+    let error = site.paywall.list(lost).unwrap_err();
+    assert!(error.to_string().contains("tools::lost"), "{error}");
+
+    let paywall = site.paywall.clone();
+    let site = site.serve(move |config| {
+        config.app_data(paywall.clone()).route("/joke", web::post().to(Api::joke));
+    });
+    let terms = site.ask("POST", "/joke", &[]).await.challenge().expect("terms");
+    let payment = Payer::number(1).pay(&terms).await.header();
+    let sold = site.post("POST", "/joke", &[("payment-signature", &payment)], "ha").await;
+    assert_eq!(sold.body, "Ha ha");
+    assert_eq!(site.paywall.directory().routes.len(), 2);
 }

@@ -192,7 +192,8 @@ async fn what_is_given_away_is_for_its_client_alone() {
         let mut answer = HttpResponse::Ok();
         answer.insert_header(("cache-control", "public, max-age=60")).body(MARKER)
     };
-    let resource = web::resource("/goods").get(handler).wrap(GateLayer::new(by_age.gate()));
+    let resource =
+        web::resource("/goods").get(handler).wrap(GateLayer::new(by_age.gate().unwrap()));
     let app = init_service(App::new().service(resource)).await;
     let given = call_service(&app, TestRequest::with_uri("/goods?age=7").to_request()).await;
     let given = answer(given).await;

@@ -1,8 +1,16 @@
 //! What a site says of itself, at its well-known place.
 
-use crate::common::{SITE, Site, sell};
+use crate::common::{MARKER, SITE, Site, sell};
 use axum::Router;
-use axum::routing::get;
+use axum::extract::{Query, State};
+use axum::routing::{get, post};
+use x402_axum::{Mistake, Payment, paid};
+
+#[derive(Clone, serde::Deserialize)]
+#[allow(dead_code, reason = "read by its extractor only")]
+struct Greeting {
+    word: String,
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn anybody_may_read_what_a_site_sells() {
@@ -25,4 +33,41 @@ async fn anybody_may_read_what_a_site_sells() {
     let terms = site.get("/goods", &[]).await.challenge().unwrap();
     let accepts = serde_json::to_value(&terms.accepts).unwrap();
     assert_eq!(route["accepts"], accepts);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handlers_that_were_told_of_are_listed_before_their_first_request() {
+    struct Api;
+    impl Api {
+        #[paid("$0.02", route = "POST /joke")]
+        async fn joke(_: State<Greeting>, body: String) -> String {
+            format!("{} {body}", Self::LAUGH)
+        }
+        const LAUGH: &str = "Ha";
+    }
+    #[paid("$0.01", route = "GET /weather")]
+    async fn weather(_: Query<Greeting>, _: Payment) -> &'static str {
+        MARKER
+    }
+    #[paid("$0.01")]
+    async fn lost() {}
+    #[paid("$0.01", route = "GET /abroad", networks = ["celo"])]
+    async fn abroad() {}
+
+    let site = Site::prepare().await;
+    site.paywall.list(weather).unwrap().list(Api::joke).unwrap();
+    let told = site.paywall.directory();
+    let routes: Vec<_> = told.routes.iter().map(|it| (&*it.method, &*it.path)).collect();
+    assert_eq!(routes, [("GET", "/weather"), ("POST", "/joke")]);
+    assert_eq!(told.routes[1].prices[0].amount, "0.02");
+    let error = site.paywall.list(lost).unwrap_err();
+    assert!(error.to_string().contains("directory::lost"), "{error}");
+    // What could not be sold is told at once.
+    assert!(matches!(site.paywall.list(abroad).unwrap_err().mistakes(), [Mistake::NoWayLeft(_)]));
+
+    let (paywall, greeting) = (site.paywall.clone(), Greeting { word: "Good day".to_owned() });
+    let router = Router::new().route("/weather", get(weather)).route("/joke", post(Api::joke));
+    let site = site.serve(router.with_state(greeting).layer(paywall)).await;
+    assert!(site.get("/weather?word=x", &[]).await.challenge().is_some());
+    assert_eq!(site.paywall.directory().routes.len(), 2);
 }

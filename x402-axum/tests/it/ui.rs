@@ -2,10 +2,13 @@
 
 #[path = "../ui/pass/handlers.rs"]
 mod handlers;
+#[path = "../ui/pass/places.rs"]
+mod places;
 
 #[test]
 fn sound_handlers_compile_without_a_warning_and_route() {
     handlers::main();
+    places::main();
 }
 
 #[test]

@@ -24,4 +24,5 @@ mod naming;
 mod outcomes;
 #[cfg(feature = "reqwest")]
 mod redirects;
+mod signed_receipts;
 mod without_a_client;

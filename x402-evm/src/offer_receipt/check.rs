@@ -1,5 +1,5 @@
 use x402_types::extensions::offer_receipt::{Offer, Receipt, Signed};
-use x402_types::{PaymentRequired, PaymentRequirements};
+use x402_types::{Network, PaymentRequired, PaymentRequirements};
 
 use super::{Verified, VerifyError, verify};
 
@@ -129,14 +129,29 @@ impl Verified<Receipt> {
     /// # Errors
     /// [`ReceiptError`].
     pub fn check(&self, offer: &Offer, payer: &str, now: u64) -> Result<(), ReceiptError> {
+        self.check_purchase(&offer.resource_url, &offer.network, payer, now)
+    }
+
+    /// [`check`](Self::check) where no offer was signed: whether this is the receipt of what was bought,
+    /// and where.
+    ///
+    /// # Errors
+    /// [`ReceiptError`].
+    pub fn check_purchase(
+        &self,
+        resource_url: &str,
+        network: &Network,
+        payer: &str,
+        now: u64,
+    ) -> Result<(), ReceiptError> {
         let receipt = &self.payload;
         if receipt.version != 1 {
             return Err(ReceiptError::Version(receipt.version));
         }
         let evm = receipt.network.chain_id().is_some();
         let fields = [
-            ("resourceUrl", receipt.resource_url == offer.resource_url),
-            ("network", receipt.network == offer.network),
+            ("resourceUrl", receipt.resource_url == resource_url),
+            ("network", receipt.network == *network),
             ("payer", receipt.payer == payer || (evm && receipt.payer.eq_ignore_ascii_case(payer))),
         ];
         if let Some((field, _)) = fields.into_iter().find(|(_, same)| !same) {

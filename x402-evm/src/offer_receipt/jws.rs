@@ -1,21 +1,43 @@
-//! Compact tokens of RFC 7515, of one algorithm.
+//! Compact tokens of RFC 7515, of two algorithms. A key is of one of them.
 
 use std::sync::Arc;
 
 use alloy_primitives::B256;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::Signature as EdwardsSignature;
 use k256::ecdsa::Signature as EcdsaSignature;
 use k256::ecdsa::signature::hazmat::PrehashVerifier;
 use k256::sha2::{Digest, Sha256};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{PublicKey, SIZE_LIMIT, SignError, VerifyError};
+use super::key::Key;
+use super::{KeyError, PublicKey, SIZE_LIMIT, SignError, VerifyError};
 use crate::{LocalSigner, SignerError, text};
 
 /// The algorithm: ECDSA over secp256k1 of a SHA-256 (RFC 8812).
 pub const ES256K: &str = "ES256K";
+/// The other algorithm that is verified: Ed25519 (RFC 8037).
+pub const EDDSA: &str = "EdDSA";
+
+/// What a token may be signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    Es256k,
+    EdDsa,
+}
+
+impl Algorithm {
+    /// `Ed25519` is the newer name of the same (RFC 9864).
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            ES256K => Some(Self::Es256k),
+            EDDSA | "Ed25519" => Some(Self::EdDsa),
+            _ => None,
+        }
+    }
+}
 
 /// One who signs tokens: a key in memory, a key management service.
 pub trait JwsSigner: Send + Sync + 'static {
@@ -114,7 +136,12 @@ pub(super) async fn write(signer: &impl JwsSigner, payload: &str) -> Result<Stri
 pub(super) struct Token<'a> {
     pub(super) kid: Option<String>,
     input: &'a str,
-    signature: EcdsaSignature,
+    signature: TokenSignature,
+}
+
+enum TokenSignature {
+    Es256k(EcdsaSignature),
+    EdDsa(EdwardsSignature),
 }
 
 impl<'a> Token<'a> {
@@ -127,39 +154,49 @@ impl<'a> Token<'a> {
         if payload.contains('.') {
             return Err(VerifyError::Token);
         }
-        let kid = kid(header)?;
+        let (algorithm, kid) = read_header(header)?;
         let bytes = URL_SAFE_NO_PAD.decode(signature).map_err(|_| VerifyError::Token)?;
-        // Not only the lower half: OpenSSL signs so, and no token is known by its signature.
-        let signature =
-            EcdsaSignature::from_slice(&bytes).map_err(|_| VerifyError::Signature)?.normalize_s();
+        let signature = match algorithm {
+            // Not only the lower half: OpenSSL signs so, and no token is known by its signature.
+            Algorithm::Es256k => EcdsaSignature::from_slice(&bytes)
+                .map(|signature| TokenSignature::Es256k(signature.normalize_s())),
+            Algorithm::EdDsa => EdwardsSignature::from_slice(&bytes).map(TokenSignature::EdDsa),
+        };
+        let signature = signature.map_err(|_| VerifyError::Signature)?;
         Ok(Self { kid, input, signature })
     }
 
+    /// Whether the key signed, with the one algorithm that it is for.
     pub(super) fn verify(&self, key: &PublicKey) -> Result<(), VerifyError> {
-        key.0
-            .verify_prehash(digest(self.input).as_slice(), &self.signature)
-            .map_err(|_| VerifyError::Signature)
+        match (&self.signature, &key.0) {
+            (TokenSignature::Es256k(signature), Key::Secp256k1(key)) => {
+                key.verify_prehash(digest(self.input).as_slice(), signature)
+            }
+            (TokenSignature::EdDsa(signature), Key::Ed25519(key)) => {
+                key.verify_strict(self.input.as_bytes(), signature)
+            }
+            _ => return Err(KeyError::Kind.into()),
+        }
+        .map_err(|_| VerifyError::Signature)
     }
 }
 
-/// The header's `kid`, of a header that asks for nothing unknown.
-fn kid(header: &str) -> Result<Option<String>, VerifyError> {
+/// The header's `alg` and `kid`, of a header that asks for nothing unknown.
+fn read_header(header: &str) -> Result<(Algorithm, Option<String>), VerifyError> {
     let bytes = URL_SAFE_NO_PAD.decode(header).map_err(|_| VerifyError::Header)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| VerifyError::Header)?;
     let mut header: Map<String, Value> =
         x402_types::header::from_json(text).map_err(|_| VerifyError::Header)?;
-    match header.get("alg") {
-        Some(Value::String(alg)) if alg == ES256K => {}
-        Some(Value::String(alg)) => return Err(VerifyError::Algorithm(text::excerpt(alg))),
-        _ => return Err(VerifyError::Header),
-    }
+    let Some(Value::String(alg)) = header.get("alg") else { return Err(VerifyError::Header) };
+    let algorithm = Algorithm::named(alg);
+    let algorithm = algorithm.ok_or_else(|| VerifyError::Algorithm(text::excerpt(alg)))?;
     // `b64` changes what is signed, and `crit` names what must be understood.
     if ["crit", "b64"].iter().any(|key| header.contains_key(*key)) {
         return Err(VerifyError::Header);
     }
     match header.remove("kid") {
-        None => Ok(None),
-        Some(Value::String(kid)) => Ok(Some(kid)),
+        None => Ok((algorithm, None)),
+        Some(Value::String(kid)) => Ok((algorithm, Some(kid))),
         Some(_) => Err(VerifyError::Header),
     }
 }

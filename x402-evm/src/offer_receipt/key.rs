@@ -3,24 +3,34 @@ use std::fmt;
 use alloy_primitives::Address;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::VerifyingKey as EdwardsKey;
 use k256::ecdsa::VerifyingKey;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
+use super::jws::Algorithm;
 use crate::LocalSigner;
 use crate::signature::address_of;
 
 /// The longest identifier that is read, in bytes.
 const LONGEST: usize = 1024;
-/// The longest that a key of secp256k1 is in base58.
+/// The longest that a key is in base58.
 const LONGEST_BASE58: usize = 64;
 /// What a key of secp256k1 begins with in `did:key`.
 const SECP256K1: [u8; 2] = [0xe7, 0x01];
+/// What a key of Ed25519 begins with there.
+const ED25519: [u8; 2] = [0xed, 0x01];
 
-/// A public key of the curve secp256k1: an EVM account's, too.
+/// A public key: of the curve secp256k1, an EVM account's, too, or of Ed25519.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(pub(super) VerifyingKey);
+pub struct PublicKey(pub(super) Key);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    Secp256k1(VerifyingKey),
+    Ed25519(EdwardsKey),
+}
 
 /// Why text holds no public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,10 +43,10 @@ pub enum KeyError {
     #[error("the identifier does not hold the key itself: find the key and pass it")]
     Elsewhere,
     /// A key of another curve or algorithm.
-    #[error("the key is not one of secp256k1 for ES256K")]
+    #[error("the key is neither one of secp256k1 for ES256K nor of Ed25519 for EdDSA")]
     Kind,
-    /// No point of the curve.
-    #[error("the key is no point of the curve")]
+    /// No point of the curve, or one that anybody can sign for.
+    #[error("the key is no point of the curve that can be a key")]
     Point,
 }
 
@@ -46,7 +56,18 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::Point`].
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, KeyError> {
-        VerifyingKey::from_sec1_bytes(bytes).map(Self).map_err(|_| KeyError::Point)
+        let key = VerifyingKey::from_sec1_bytes(bytes).map_err(|_| KeyError::Point)?;
+        Ok(Self(Key::Secp256k1(key)))
+    }
+
+    /// Reads a key of Ed25519 (RFC 8032), 32 bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Point`].
+    pub fn from_ed25519(bytes: &[u8]) -> Result<Self, KeyError> {
+        let bytes = bytes.try_into().map_err(|_| KeyError::Point)?;
+        let key = EdwardsKey::from_bytes(bytes).ok().filter(|key| !key.is_weak());
+        key.map(|key| Self(Key::Ed25519(key))).ok_or(KeyError::Point)
     }
 
     /// Reads the key that a `did:key` or `did:jwk` holds. What follows a `#` tells nothing more.
@@ -90,24 +111,27 @@ impl PublicKey {
             return Err(KeyError::Format);
         }
         let jwk: Jwk = x402_types::header::from_json(json).map_err(|_| KeyError::Format)?;
-        let other = jwk.alg.is_some_and(|alg| alg != super::ES256K);
-        if jwk.kty != "EC" || jwk.crv.as_deref() != Some("secp256k1") || other {
+        let algorithm = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+            ("EC", Some("secp256k1")) => Algorithm::Es256k,
+            ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
+            _ => return Err(KeyError::Kind),
+        };
+        if jwk.alg.is_some_and(|alg| Algorithm::named(&alg) != Some(algorithm)) {
             return Err(KeyError::Kind);
         }
         if jwk.d.is_some() {
             return Err(KeyError::Format);
         }
-        let mut point = vec![4];
-        for coordinate in [jwk.x, jwk.y] {
-            let bytes = URL_SAFE_NO_PAD
-                .decode(coordinate.unwrap_or_default())
-                .map_err(|_| KeyError::Format)?;
-            if bytes.len() != 32 {
-                return Err(KeyError::Point);
-            }
-            point.extend(bytes);
+        let coordinate = |text: Option<String>| {
+            let bytes = URL_SAFE_NO_PAD.decode(text.unwrap_or_default());
+            let bytes = bytes.map_err(|_| KeyError::Format)?;
+            if bytes.len() == 32 { Ok(bytes) } else { Err(KeyError::Point) }
+        };
+        let x = coordinate(jwk.x)?;
+        match algorithm {
+            Algorithm::Es256k => Self::from_sec1(&[vec![4], x, coordinate(jwk.y)?].concat()),
+            Algorithm::EdDsa => Self::from_ed25519(&x),
         }
-        Self::from_sec1(&point)
     }
 
     fn from_multibase(text: &str) -> Result<Self, KeyError> {
@@ -116,6 +140,9 @@ impl PublicKey {
             return Err(KeyError::Kind);
         }
         let bytes = bs58::decode(digits).into_vec().map_err(|_| KeyError::Format)?;
+        if let Some(key) = bytes.strip_prefix(&ED25519) {
+            return Self::from_ed25519(key);
+        }
         let point = bytes.strip_prefix(&SECP256K1).ok_or(KeyError::Kind)?;
         if point.len() != 33 {
             return Err(KeyError::Point);
@@ -123,26 +150,39 @@ impl PublicKey {
         Self::from_sec1(point)
     }
 
-    /// The point of the curve, compressed (SEC 1).
-    pub fn to_sec1(self) -> [u8; 33] {
-        let mut bytes = [0; 33];
-        bytes.copy_from_slice(self.0.to_sec1_point(true).as_bytes());
-        bytes
+    /// The key's bytes: a point of secp256k1, compressed (SEC 1), 33 of them; or 32 of Ed25519.
+    pub fn to_bytes(self) -> Vec<u8> {
+        match self.0 {
+            Key::Secp256k1(key) => key.to_sec1_point(true).as_bytes().to_vec(),
+            Key::Ed25519(key) => key.to_bytes().to_vec(),
+        }
     }
 
     /// The key as an identifier that holds it.
     pub fn to_did_key(self) -> String {
-        let bytes = [&SECP256K1[..], &self.to_sec1()].concat();
+        let kind = match self.0 {
+            Key::Secp256k1(_) => SECP256K1,
+            Key::Ed25519(_) => ED25519,
+        };
+        let bytes = [&kind[..], &self.to_bytes()].concat();
         format!("did:key:z{}", bs58::encode(bytes).into_string())
     }
 
     /// The key as a JSON Web Key.
     pub fn to_jwk(self) -> String {
-        let point = self.0.to_sec1_point(false);
-        let coordinates = point.as_bytes().get(1..).unwrap_or_default();
-        let (x, y) = coordinates.split_at_checked(32).unwrap_or_default();
-        let [x, y] = [x, y].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
-        json!({"kty": "EC", "crv": "secp256k1", "x": x, "y": y}).to_string()
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match self.0 {
+            Key::Secp256k1(key) => {
+                let point = key.to_sec1_point(false);
+                let coordinates = point.as_bytes().get(1..).unwrap_or_default();
+                let (x, y) = coordinates.split_at_checked(32).unwrap_or_default();
+                json!({"kty": "EC", "crv": "secp256k1", "x": encode(x), "y": encode(y)})
+            }
+            Key::Ed25519(key) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": encode(key.as_bytes())})
+            }
+        }
+        .to_string()
     }
 
     /// The key as an identifier that holds it as a JSON Web Key.
@@ -150,15 +190,18 @@ impl PublicKey {
         format!("did:jwk:{}", URL_SAFE_NO_PAD.encode(self.to_jwk()))
     }
 
-    /// The account that has this key.
-    pub fn address(self) -> Address {
-        address_of(&self.0)
+    /// The account that has this key; `None` of Ed25519, which EVM accounts do not have.
+    pub fn address(self) -> Option<Address> {
+        match self.0 {
+            Key::Secp256k1(key) => Some(address_of(&key)),
+            Key::Ed25519(_) => None,
+        }
     }
 }
 
 impl From<&LocalSigner> for PublicKey {
     fn from(signer: &LocalSigner) -> Self {
-        Self(*signer.verifying_key())
+        Self(Key::Secp256k1(*signer.verifying_key()))
     }
 }
 

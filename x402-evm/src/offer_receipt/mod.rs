@@ -1,7 +1,8 @@
 //! `offer-receipt`: what a server offers, and that it was paid, signed and verified.
 //!
 //! As typed data ([`sign_typed`]) a [`Signer`](crate::Signer) signs; as a token of RFC 7515
-//! ([`sign_jws`]) a [`JwsSigner`] does, with ES256K, the curve of EVM accounts. [`verify`] tells
+//! ([`sign_jws`]) a [`JwsSigner`] does, with ES256K, the curve of EVM accounts. Tokens signed with
+//! `EdDSA` (Ed25519) are verified too. [`verify`] tells
 //! who signed: anybody can, so hold [`Verified::signer`] against the payee or a key that you know.
 //!
 //! ```
@@ -22,7 +23,7 @@
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 //! # runtime.block_on(async {
 //! let signed = sign_jws(&server, &receipt).await?;
-//! assert_eq!(verify(&signed)?.signer, server.address());
+//! assert_eq!(verify(&signed)?.signer, Some(server.address()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -36,7 +37,7 @@ mod typed;
 mod verify;
 
 pub use check::{MAX_RECEIPT_AGE_SECONDS, OfferError, ReceiptError, verify_offer};
-pub use jws::{ES256K, JwsSigner, WithKid};
+pub use jws::{EDDSA, ES256K, JwsSigner, WithKid};
 pub use key::{KeyError, PublicKey};
 pub use signing::{SignError, sign_jws, sign_typed};
 pub use typed::Statement;

@@ -3,7 +3,7 @@ use x402_types::JsonError;
 use x402_types::extensions::offer_receipt::{Format, Signed};
 
 use super::jws::Token;
-use super::{ES256K, KeyError, PublicKey, Statement};
+use super::{EDDSA, ES256K, KeyError, PublicKey, Statement};
 use crate::{Signature, SignatureError, text};
 
 /// What was signed, and by whom. Whether by the right one, the caller knows.
@@ -13,8 +13,10 @@ pub struct Verified<T> {
     /// What was signed. Of typed data a `validUntil` of 0 and an empty `transaction` are left out:
     /// they mean that there is none.
     pub payload: T,
-    /// The account whose key signed, also where a token was signed.
-    pub signer: Address,
+    /// The account whose key signed, also where a token was signed; `None` where the key is one of
+    /// Ed25519, which no EVM account has: hold its `kid` against the one that you know, or
+    /// [`verify_by`] its key.
+    pub signer: Option<Address>,
     /// The name of the key, as a token's header has it. Signed, but the signer's own word.
     pub kid: Option<String>,
     /// Which entry of `accepts` it is said to be about. Not signed.
@@ -24,7 +26,7 @@ pub struct Verified<T> {
 impl<T> Verified<T> {
     /// Whether this account signed, such as the payee. `false` for what is no address.
     pub fn is_signed_by(&self, address: &str) -> bool {
-        text::address(address) == Some(self.signer)
+        self.signer.is_some() && text::address(address) == self.signer
     }
 }
 
@@ -41,8 +43,8 @@ pub enum VerifyError {
     /// The header is not JSON with an `alg`, or asks for more than is known here.
     #[error("the token's header is none, or asks for what is not known here")]
     Header,
-    /// Another algorithm than ES256K, of which `none` is one.
-    #[error("the token's algorithm is {0:?}, not {ES256K}")]
+    /// Another algorithm than ES256K and `EdDSA`, of which `none` is one.
+    #[error("the token's algorithm is {0:?}, neither {ES256K} nor {EDDSA}")]
     Algorithm(String),
     /// The header names no key, and none was given.
     #[error("the token names no key: pass the one that it should be of")]
@@ -99,10 +101,10 @@ fn inspect<T: Statement>(
             }
             let payload = payload.into_owned().normal();
             let signer = signature.recover(payload.typed_data().signing_hash())?;
-            if key.is_some_and(|key| key.address() != signer) {
+            if key.is_some_and(|key| key.address() != Some(signer)) {
                 return Err(VerifyError::OtherKey);
             }
-            Ok(Verified { payload, signer, kid: None, accept_index })
+            Ok(Verified { payload, signer: Some(signer), kid: None, accept_index })
         }
         Format::Jws => {
             let token = Token::read(signed.signature.as_str())?;

@@ -10,6 +10,7 @@
 mod approval;
 mod books;
 mod build;
+mod builder_codes;
 mod common;
 mod deployment;
 mod evidence;

@@ -19,6 +19,7 @@ use super::observed::{Fate, Seen, reason, verifying};
 use super::offered::Offered;
 use super::payment::Payment;
 use super::purchase::Purchase;
+use super::refused::Refused;
 use super::seen_through::Panicked;
 use super::sent::Sent;
 use super::settlement::{self, Outcome, Settlement};
@@ -50,18 +51,19 @@ pub(crate) struct Paid {
     named: Option<Named>,
     /// The second until which the name is remembered.
     remembered: u64,
-    /// That the payment has ended, though not long ago. It may still be owed.
+    /// Why it is good for nothing but what it may be owed.
     lapsed: Option<Lapsed>,
     seen: Seen,
 }
 
 impl Paid {
-    /// Checks a payment offline.
+    /// Checks a payment offline; where it is good for what is owed only, for that.
     pub(super) fn check(
         offered: &Offered,
         sent: Sent,
         purchase: &Purchase,
         seen: &Seen,
+        lapsed: Option<Lapsed>,
     ) -> Result<Self, Why> {
         let offer = sent.find_offer(offered.offers()).ok_or(Why::NoSuchOffer)?;
         match sent.resource() {
@@ -75,15 +77,18 @@ impl Paid {
             }
             _ => {}
         }
-        offered.check_echo(&sent, purchase)?;
+        // What is declared now says nothing of what was declared when it was settled.
+        if lapsed.is_none() {
+            offered.check_echo(&sent, purchase)?;
+        }
         let now = seconds_since_1970();
         let check = offered.shared().rules.check;
         let (checked, lapsed) = match offer.terms.check(sent.payload(), now, check) {
-            Ok(checked) => (checked, None),
+            Ok(checked) => (checked, lapsed),
             Err(refusal) if has_ended(&refusal) => {
                 match offer.terms.check_at_its_end(sent.payload(), check) {
                     Ok(checked) if checked.valid_before.saturating_add(GRACE) >= now => {
-                        (checked, Some(Lapsed::Ended(refusal)))
+                        (checked, lapsed.or(Some(Lapsed::Ended(refusal))))
                     }
                     _ => return Err(why_not(refusal)),
                 }
@@ -140,14 +145,12 @@ impl Paid {
         })
     }
 
-    pub(super) fn seen(&self) -> &Seen {
-        &self.seen
+    pub(super) fn offered(&self) -> &Offered {
+        &self.offered
     }
 
-    /// The same, at a price that does no more: it may still be owed.
-    pub(super) fn at_a_lapsed_price(mut self) -> Self {
-        self.lapsed.get_or_insert(Lapsed::Price);
-        self
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Reads the payment's name, where the route takes names.
@@ -178,7 +181,9 @@ impl Paid {
     }
 
     async fn enter(&self) -> Result<Box<Ticket>, Stop> {
-        if let Some(hooks) = &self.offered.shared().hooks {
+        // What is good for nothing but what is owed is not verified, nor given away for.
+        let verified = self.lapsed.is_none();
+        if let Some(hooks) = self.offered.shared().hooks.as_ref().filter(|_| verified) {
             entry(hooks.before_verify(&self.payment).await)?;
         }
         self.claim_and_verify().await
@@ -212,28 +217,35 @@ impl Paid {
         let forgotten = self.valid_before.saturating_add(GRACE);
         let (key, purchase) = (self.key.clone(), self.purchase.clone());
         let hold = Hold::claim(Arc::clone(shared), key, purchase, forgotten, self.now).await?;
+        if let (None, Some(lapsed)) = (hold.paid(), &self.lapsed) {
+            hold.give_back().await;
+            return Err(lapsed.why().into());
+        }
         if let Some(named) = &self.named {
-            let identifiers = &shared.identifiers;
             let (remembered, now) = (self.remembered, self.now);
-            if let Err(why) = identifiers.reserve(&self.key, named, remembered, now) {
+            let bound = shared.identifiers.bind(&self.key, named, remembered, now);
+            // What is settled is served, though there be no room for its name.
+            let served = |why: &Why| hold.paid().is_some() && matches!(why, Why::StoreFailed);
+            if let Some(why) = bound.err().filter(|why| !served(why)) {
                 hold.give_back().await;
                 return Err(why.into());
             }
         }
         if let Some(receipt) = hold.paid().cloned() {
-            return Ok(self.ticket(hold, Some(receipt), None));
-        }
-        if let Some(lapsed) = &self.lapsed {
-            hold.give_back().await;
-            return Err(match lapsed {
-                Lapsed::Ended(refusal) => why_not(refusal.clone()).into(),
-                Lapsed::Price => Why::NoSuchOffer.into(),
-            });
+            let room = self.set_aside();
+            return Ok(self.ticket(hold, Some(receipt), None, room));
         }
         if self.offered.flow() == PaymentFlow::Upfront {
+            if self.named.is_some() && !shared.identifiers.has_room(self.keeps()) {
+                hold.give_back().await;
+                return Err(Why::StoreFailed.into());
+            }
             let settlement = self.settlement(false);
             return match settlement::start(Arc::clone(shared), hold, settlement).await {
-                Ok(Outcome::Settled(receipt, hold)) => Ok(self.ticket(hold, Some(receipt), None)),
+                Ok(Outcome::Settled(receipt, hold)) => {
+                    let room = self.set_aside();
+                    Ok(self.ticket(hold, Some(receipt), None, room))
+                }
                 Ok(Outcome::GivenAway) => Err(Stop::GivenAway),
                 Ok(Outcome::Not(why)) => Err(why.into()),
                 Err(Panicked) => Err(Why::SettlementUnknown.into()),
@@ -243,7 +255,23 @@ impl Paid {
             hold.give_back().await;
             return Err(stop);
         }
-        Ok(self.ticket(hold, None, Some(self.settlement(true))))
+        let room = self.set_aside();
+        if self.named.is_some() && !room {
+            hold.give_back().await;
+            return Err(Why::StoreFailed.into());
+        }
+        Ok(self.ticket(hold, None, Some(self.settlement(true)), room))
+    }
+
+    /// Whether the answer to a payment with a name is kept.
+    fn keeps(&self) -> bool {
+        !self.payment.streaming
+    }
+
+    /// Sets room aside for the answer to a payment with a name, which was found good.
+    fn set_aside(&self) -> bool {
+        let identifiers = &self.offered.shared().identifiers;
+        self.named.is_some() && identifiers.set_aside(&self.key, self.keeps())
     }
 
     /// Has the payment verified, with the seller's hooks around it.
@@ -298,6 +326,7 @@ impl Paid {
         hold: Hold,
         receipt: Option<Arc<SettleResponse>>,
         settlement: Option<Box<Settlement>>,
+        room: bool,
     ) -> Box<Ticket> {
         let mut payment = Payment { receipt, ..self.payment.clone() };
         if let (Some(receipt), Some(_)) = (&payment.receipt, &payment.meter) {
@@ -307,18 +336,32 @@ impl Paid {
         }
         let (offered, purchase) = (self.offered.clone(), self.purchase.clone());
         let header = self.sent.response_header();
-        let named = self.named.is_some();
-        let ticket = Ticket::new(offered, payment, hold, settlement, purchase, header, named);
+        let keeps = room && self.keeps();
+        let ticket = Ticket::new(offered, payment, hold, settlement, purchase, header, keeps);
         Box::new(ticket.seen(self.seen.clone()))
     }
 }
 
 /// Why a payment is good for what is owed only.
-enum Lapsed {
-    /// It has ended.
+pub(super) enum Lapsed {
+    /// It has ended, though not long ago.
     Ended(Refusal),
     /// What was asked is asked no more.
     Price,
+    /// Nothing is sold; `None` where nobody knows why.
+    Unsold(Option<Refused>),
+}
+
+impl Lapsed {
+    /// Why it is not served, where nothing is owed.
+    fn why(&self) -> Why {
+        match self {
+            Self::Ended(refusal) => why_not(refusal.clone()),
+            Self::Price => Why::NoSuchOffer,
+            Self::Unsold(Some(refused)) => Why::Hooked(refused.clone()),
+            Self::Unsold(None) => Why::Internal,
+        }
+    }
 }
 
 /// Why a payment does not lead to a ticket.

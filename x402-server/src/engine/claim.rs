@@ -35,7 +35,7 @@ impl Hold {
         expires: u64,
         now: u64,
     ) -> Result<Self, Why> {
-        SeenThrough::new(async move {
+        SeenThrough::new(Arc::clone(&shared), async move {
             match shared.claims.claim(&key, purchase.as_str(), expires, now).await {
                 Ok(Claimed::Fresh) => {
                     let held = Some(shared.tallies.held());
@@ -107,7 +107,7 @@ impl Hold {
             None => shared.identifiers.forget(&key),
             Some(_) => shared.identifiers.rest(&key),
         }
-        Some(SeenThrough::new(async move {
+        Some(SeenThrough::new(Arc::clone(&shared), async move {
             let given = match paid {
                 None => shared.claims.release(&key).await,
                 Some(receipt) => {
@@ -126,7 +126,6 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // Without a runtime the claim stays until the payment's end: nobody is charged for it.
         drop(self.giving_back());
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
-use super::admission::Paid;
+use super::admission::{Lapsed, Paid};
 use super::answers::Why;
 use super::head::RequestHead;
 use super::observed::{Awaited, Seen, span_of};
@@ -99,12 +99,22 @@ impl Question {
         };
         let awaited = Awaited::new(seen.clone());
         let span = awaited.span().clone();
+        let receipts = match &self.0 {
+            Matter::Paid(paid) => paid.offered().shared().offer_receipts.clone(),
+            Matter::Price(undecided) => undecided.shared().offer_receipts.clone(),
+        };
         // Found apart: it is large, and what waits for it is to stay small.
         let admission: Pin<Box<dyn Future<Output = Admission> + Send>> = match self.0 {
             Matter::Paid(paid) => Box::pin(paid.admit()),
             Matter::Price(undecided) => Box::pin(undecided.admit()),
         };
         let admission = admission.instrument(span).await;
+        let admission = match (receipts, admission) {
+            (Some(receipts), Admission::Reject(reply)) => {
+                Admission::Reject(receipts.with_offers(reply).await)
+            }
+            (_, admission) => admission,
+        };
         awaited.let_go();
         admission
     }
@@ -119,8 +129,9 @@ impl Gate {
         Self { shared, pricing: Pricing::Asked(ask) }
     }
 
-    /// Decides on a request. Where the price is fixed and there are no [`Hooks`](crate::Hooks), a
-    /// request without a payment is answered without waiting on anything.
+    /// Decides on a request. Where the price is fixed and there are neither
+    /// [`Hooks`](crate::Hooks) nor [signed offers](crate::OfferReceipts), a request without a payment
+    /// is answered without waiting on anything.
     ///
     /// `OPTIONS` is free; every other method costs the same, `HEAD` as `GET`.
     ///
@@ -148,19 +159,26 @@ impl Gate {
         let _entered = span.enter();
         let sent = read(&self.shared.rules, head);
         let purchase = Purchase::new(&self.shared.rules.public_url, head);
-        match (&self.pricing, &self.shared.hooks) {
-            (Pricing::Fixed(offered), None) => {
+        let asks_nobody = self.shared.hooks.is_none() && self.shared.offer_receipts.is_none();
+        match &self.pricing {
+            Pricing::Fixed(offered) if asks_nobody => {
                 let seen = Seen::new(offered.tally(head), span.clone(), sent.is_ok());
                 seen.is_found_at(head, offered.found_at());
-                match offered.look(sent, &purchase, head, &seen) {
+                match offered.look(sent, &purchase, head, &seen, None) {
                     Ok(paid) => FirstLook::Ask(Question(Matter::Paid(Box::new(paid)))),
                     Err(reply) => FirstLook::Done(Admission::Reject(reply)),
                 }
             }
-            (pricing, _) => {
+            pricing => {
                 let (tally, said) = match pricing {
                     Pricing::Fixed(offered) => (offered.tally(head), offered.found_at()),
-                    Pricing::Asked(_) => (self.shared.tallies.of(head.route().as_deref()), None),
+                    Pricing::Asked(ask) => {
+                        let route = head.route();
+                        (
+                            self.shared.tallies.of(ask.found_at().or(route.as_deref())),
+                            ask.found_at(),
+                        )
+                    }
                 };
                 let seen = Seen::new(tally, span.clone(), sent.is_ok());
                 seen.is_found_at(head, said);
@@ -199,8 +217,9 @@ impl Offered {
         purchase: &Purchase,
         head: &H,
         seen: &Seen,
+        lapsed: Option<Lapsed>,
     ) -> Result<Paid, Reply> {
-        let checked = sent.and_then(|it| Paid::check(self, it, purchase, seen));
+        let checked = sent.and_then(|it| Paid::check(self, it, purchase, seen, lapsed));
         checked.and_then(|it| it.name(head)).map_err(|why| match why {
             Why::Unpaid if self.shared().rules.page && is_person(head) => self.page(purchase, seen),
             why => self.turn_away(why, purchase, seen),

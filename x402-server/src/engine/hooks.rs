@@ -37,7 +37,8 @@ pub trait Hooks: Send + Sync + 'static {
         async { Entry::GoOn }
     }
 
-    /// Its payment is sound, as far as that can be told offline. It is not claimed yet.
+    /// Its payment is sound, as far as that can be told offline. It is not claimed yet. Not called for
+    /// one that has ended, or is for a price that stands no more: it can only be owed something.
     fn before_verify(&self, payment: &Payment) -> impl Future<Output = Entry> + Send {
         let _ = payment;
         async { Entry::GoOn }

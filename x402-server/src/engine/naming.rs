@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use x402_types::extensions::Extensions;
 use x402_types::extensions::payment_identifier::{Declaration, Id};
 
@@ -12,10 +13,9 @@ use super::sent::Sent;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) id: Arc<Id>,
-    /// Method and address, to the letter.
-    request: Arc<str>,
-    /// The signed payment, to the letter.
-    payload: Arc<str>,
+    /// Of method, address and the signed payment, to the letter: however long they are, a name takes
+    /// no more room.
+    digest: [u8; 32],
 }
 
 impl Named {
@@ -34,10 +34,10 @@ impl Named {
         };
         match declaration.and_then(|it| it.info.id) {
             Some(id) => {
-                let query = head.query().map_or(String::new(), |query| ["?", query].concat());
-                let request = [head.method(), " ", head.path(), &query].concat().into();
-                let payload = sent.payload().as_str().into();
-                Ok(Some(Self { id: Arc::new(id), request, payload }))
+                let payload = sent.payload().as_str();
+                let (query, mark) = head.query().map_or(("", ""), |query| (query, "?"));
+                let request = [head.method(), " ", head.path(), mark, query];
+                Ok(Some(Self { id: Arc::new(id), digest: digest(&request, payload) }))
             }
             None if required => Err(Why::Unnamed),
             None => Ok(None),
@@ -46,11 +46,21 @@ impl Named {
 
     #[cfg(test)]
     pub(super) fn of(id: Id, request: &str, payload: &str) -> Self {
-        Self { id: Arc::new(id), request: request.into(), payload: payload.into() }
+        Self { id: Arc::new(id), digest: digest(&[request], payload) }
     }
 
     /// Bytes that it takes to remember this.
     pub(super) fn size(&self) -> usize {
-        self.id.as_str().len() + self.request.len() + self.payload.len()
+        self.id.as_str().len() + self.digest.len()
     }
+}
+
+fn digest(request: &[&str], payload: &str) -> [u8; 32] {
+    let length = request.iter().map(|part| part.len() as u64).sum::<u64>();
+    let mut digest = Sha256::new();
+    // The length first: where the request ends, the payment begins.
+    digest.update(length.to_be_bytes());
+    request.iter().for_each(|part| digest.update(part));
+    digest.update(payload);
+    digest.finalize().into()
 }

@@ -54,6 +54,11 @@ impl RequestInfo {
         found.find_map(|(_, value)| std::str::from_utf8(value).ok())
     }
 
+    /// The names of the headers, as they came.
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(|(name, _)| &**name)
+    }
+
     /// The first value of this name in the query, decoded.
     pub fn query_param(&self, name: &str) -> Option<Cow<'_, str>> {
         let pairs = form_urlencoded::parse(self.query.as_deref().unwrap_or("").as_bytes());

@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument, Span};
 use x402_ledger::{ClaimState, Payment as Line, PaymentKey, Status};
-use x402_types::facilitator::{Answer, FacilitatorError, Request};
+use x402_types::facilitator::Request;
 use x402_types::{
     Amount, ErrorReason, Fault, JsonError, PaymentRequirements, SettleResponse, Verbatim,
     VerifyRequest, v1,
@@ -19,7 +20,7 @@ use super::hooks::{Recovery, Settling};
 use super::observed::{Seen, Unresolved, known, resolving, settling};
 use super::payment::Payment;
 use super::purchase::Purchase;
-use super::seen_through::SeenThrough;
+use super::seen_through::{Panicked, SeenThrough};
 use super::shared::{Shared, seconds_since_1970};
 use crate::foreign::excerpt;
 
@@ -128,12 +129,13 @@ pub(super) fn start(
     hold: Hold,
     mut settlement: Box<Settlement>,
 ) -> SeenThrough<Outcome> {
-    let settlements = shared.settlements.clone();
+    let (settlements, runs) = (shared.settlements.clone(), Arc::clone(&shared));
     let Settlement { payment, amount, seen, .. } = &*settlement;
     // Where the request has no span of ours, it is a child of whatever is under way.
     let span = seen.span().in_scope(|| settling(payment, *amount));
     settlement.span = span.clone();
-    SeenThrough::new(settlements.track_future(run(shared, hold, settlement).instrument(span)))
+    let run = run(shared, hold, settlement).instrument(span);
+    SeenThrough::new(runs, settlements.track_future(run))
 }
 
 /// Settles once: writes the intent down, asks the facilitator, writes the outcome down. What is not
@@ -255,7 +257,9 @@ async fn reconcile(shared: Arc<Shared>, key: PaymentKey, settlement: Box<Settlem
     }
     let unresolved = shared.tallies.unresolved();
     let span = resolving(&settlement.span, &settlement.payment, settlement.amount);
-    tokio::spawn(keep_asking(shared, key, settlement, unresolved).instrument(span));
+    let asks = Arc::clone(&shared);
+    let asking = keep_asking(shared, key, settlement, unresolved).instrument(span);
+    drop(SeenThrough::new(asks, asking));
 }
 
 /// Asks for a settlement whose outcome is not known, until it is or the payment is long past its
@@ -271,7 +275,8 @@ async fn keep_asking(
     let longest = seconds_since_1970().saturating_add(LONGEST_WATCH);
     let end = settlement.valid_before.saturating_add(AFTERMATH).min(longest);
     while seconds_since_1970() < end {
-        sleep(pause).await;
+        // Where the runtime that it was begun on is gone, the pause is over.
+        let _ = caught(pin!(sleep(pause))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
         match call(&shared, &settlement).await {
             Ok(receipt) => {
@@ -308,20 +313,25 @@ async fn call(shared: &Shared, settlement: &Settlement) -> Call {
         return Ok(Arc::new(nothing(settlement)));
     }
     let began = Instant::now();
-    let asked = caught(shared.facilitator.settle(&settlement.request));
-    let answered = timeout(shared.rules.settle_timeout, asked).await;
+    let asked = shared.facilitator.settle(&settlement.request);
+    let asked = pin!(timeout(shared.rules.settle_timeout, asked));
+    let answered = caught(asked).await;
     settlement.seen.tally.settled(began);
     match answered {
-        Ok(Ok(response)) => judge(response, settlement),
-        Ok(Err(error)) if error.is_definite() => {
+        Ok(Ok(Ok(response))) => judge(response, settlement),
+        Ok(Ok(Err(error))) if error.is_definite() => {
             tracing::error!(%error, "the facilitator was not reached; nothing was settled");
             Err(Unsettled::NotSent)
         }
-        Ok(Err(error)) => {
+        Ok(Ok(Err(error))) => {
             tracing::error!(%error, "the outcome of a settlement is not known");
             Err(Unsettled::Unknown)
         }
-        Err(_) => {
+        Err(Panicked) => {
+            tracing::error!("the outcome of a settlement is not known: it panicked");
+            Err(Unsettled::Unknown)
+        }
+        Ok(Err(_)) => {
             tracing::error!("the outcome of a settlement is not known: no answer in time");
             Err(Unsettled::Unknown)
         }
@@ -339,11 +349,12 @@ fn transaction(response: &SettleResponse) -> Option<String> {
     Some(response.transaction.clone()).filter(|hash| !hash.is_empty())
 }
 
-/// A panic within a facilitator of one's own tells as little of the outcome as a lost answer.
-async fn caught<T>(mut asked: Answer<'_, T>) -> Result<T, FacilitatorError> {
+/// A panic tells as little of the outcome as a lost answer: within a facilitator of one's own, or
+/// because the runtime whose clock it waits by has stopped.
+async fn caught<T>(mut asked: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
     poll_fn(move |cx| {
-        catch_unwind(AssertUnwindSafe(|| asked.as_mut().poll(cx)))
-            .unwrap_or_else(|_| Poll::Ready(Err(FacilitatorError::Lost("it panicked".into()))))
+        catch_unwind(AssertUnwindSafe(|| asked.as_mut().poll(cx).map(Ok)))
+            .unwrap_or(Poll::Ready(Err(Panicked)))
     })
     .await
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use x402_ledger::dynamic::{DynClaims, DynPayments};
 use x402_types::facilitator::Facilitator;
@@ -11,6 +12,7 @@ use x402_types::{Asset, PaymentRequirements, Verbatim};
 use super::hooks::DynHooks;
 use super::identifiers::Identifiers;
 use super::observed::Tallies;
+use crate::offer_receipts::OfferReceipts;
 
 /// What all routes of a paywall have in common.
 pub(crate) struct Shared {
@@ -19,9 +21,14 @@ pub(crate) struct Shared {
     pub(crate) payments: Arc<dyn DynPayments>,
     /// Payments that their payers gave a name.
     pub(crate) identifiers: Identifiers,
+    /// Where work is seen through that has no runtime of its own any more: the one on which the
+    /// paywall was made.
+    pub(crate) runtime: Option<Handle>,
     /// Settlements under way.
     pub(crate) settlements: TaskTracker,
     pub(crate) hooks: Option<Arc<dyn DynHooks>>,
+    /// Who signs offers and receipts, if anybody does.
+    pub(crate) offer_receipts: Option<Arc<OfferReceipts>>,
     /// What is counted.
     pub(crate) tallies: Tallies,
     pub(crate) rules: Rules,

@@ -2,7 +2,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+#[cfg(feature = "tower")]
+use tokio::{runtime::Handle, task::AbortHandle};
+use x402_types::extensions::offer_receipt::ReceiptDeclaration;
 use x402_types::{JsonError, SettleResponse, encode};
 
 use super::answers::Why;
@@ -17,6 +19,7 @@ use super::seen_through::{Panicked, SeenThrough};
 use super::settlement::{self, Outcome, Settlement};
 use super::shared::seconds_since_1970;
 use super::stored::StoredAnswer;
+use crate::offer_receipts::told;
 
 /// The right to serve a request, and the duty to say how that went.
 ///
@@ -33,8 +36,8 @@ pub struct Ticket {
     settlement: Option<Box<Settlement>>,
     purchase: Purchase,
     response_header: &'static str,
-    /// Whether the payer gave the payment a name.
-    named: bool,
+    /// Whether room is set aside to keep the answer, because the payer gave the payment a name.
+    keeps: bool,
     watch: Option<Watch>,
     awaited: Option<Awaited>,
 }
@@ -47,7 +50,7 @@ impl Ticket {
         settlement: Option<Box<Settlement>>,
         purchase: Purchase,
         response_header: &'static str,
-        named: bool,
+        keeps: bool,
     ) -> Self {
         let watch = offered.shared().hooks.is_some();
         let watch = watch.then(|| Watch::over(&offered, &payment));
@@ -58,7 +61,7 @@ impl Ticket {
             settlement,
             purchase,
             response_header,
-            named,
+            keeps,
             watch,
             awaited: None,
         }
@@ -96,9 +99,10 @@ impl Ticket {
     }
 
     /// The bytes that the answer may have, headers and body, to be [kept](Self::finish_with) for
-    /// when the payment is sent again; `None` where the payment has no name, and nothing is kept.
+    /// when the payment is sent again; `None` where nothing is kept: the payment has no name, the answer
+    /// streams, or there is no room.
     pub fn keeps(&self) -> Option<usize> {
-        self.named.then(|| self.offered.shared().identifiers.answer_limit())
+        self.keeps.then(|| self.offered.shared().identifiers.answer_limit())
     }
 
     /// [`finish`](Self::finish), and where the payment is settled, by now or before, keeps the
@@ -118,7 +122,7 @@ impl Ticket {
         answer: StoredAnswer,
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
         let status = answer.status;
-        let kept = self.named.then_some(answer);
+        let kept = self.keeps.then_some(answer);
         self.end(status, kept)
     }
 
@@ -140,6 +144,17 @@ impl Ticket {
         Duration::from_secs(self.payment.valid_before.saturating_sub(seconds_since_1970()))
     }
 
+    /// Does this, here or where the paywall runs; not where neither has a runtime.
+    #[cfg(feature = "tower")]
+    pub(crate) fn spawn(
+        &self,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Option<AbortHandle> {
+        let here = Handle::try_current().ok();
+        let runtime = here.or_else(|| self.offered.shared().runtime.clone())?;
+        Some(runtime.spawn(task).abort_handle())
+    }
+
     /// The name of the receipt's header.
     #[cfg(feature = "tower")]
     pub(crate) fn response_header(&self) -> &'static str {
@@ -152,7 +167,7 @@ impl Ticket {
         answer: Option<StoredAnswer>,
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
         let Self { offered, payment, hold, settlement, purchase, response_header, .. } = self;
-        let Self { named, watch, awaited, .. } = self;
+        let Self { keeps, watch, awaited, .. } = self;
         let served = status == 101 || (200..300).contains(&status);
         if let Some(watch) = watch {
             watch.end((!served).then_some(Canceled::Answered { status }));
@@ -179,18 +194,23 @@ impl Ticket {
         // was delivered, whoever waits for the end.
         let to_the_end = answer.is_some() || payment.streaming;
         let bought = purchase.clone();
-        let end = End { offered, purchase, response_header, served, named, answer, step, awaited };
+        let end = End { offered, purchase, response_header, served, keeps, answer, step, awaited };
         let end = if to_the_end {
-            Way::SeenThrough(SeenThrough::new(settlements.track_future(end.come())))
+            let shared = Arc::clone(unknown.shared());
+            Way::SeenThrough(SeenThrough::new(shared, settlements.track_future(end.come())))
         } else {
             Way::Here(Box::pin(end.come()))
         };
         async move {
-            match end {
+            let ended = match end {
                 Way::Here(end) => end.await,
                 Way::SeenThrough(end) => end.await.unwrap_or_else(|Panicked| {
                     Err(unknown.answer(Why::SettlementUnknown, &bought))
                 }),
+            };
+            match (ended, &unknown.shared().offer_receipts) {
+                (Err(reply), Some(receipts)) => Err(receipts.with_offers(reply).await),
+                (ended, _) => ended,
             }
         }
     }
@@ -218,10 +238,9 @@ impl Watch {
     fn tell(&mut self, why: Canceled) {
         let Some((offered, payment)) = self.over.take() else { return };
         let Some(hooks) = offered.shared().hooks.clone() else { return };
-        if let Ok(runtime) = Handle::try_current() {
-            let telling = async move { hooks.on_cancel(&payment, why).await };
-            runtime.spawn(offered.shared().settlements.track_future(telling));
-        }
+        let telling = async move { hooks.on_cancel(&payment, why).await };
+        let telling = offered.shared().settlements.track_future(telling);
+        drop(SeenThrough::new(Arc::clone(offered.shared()), telling));
     }
 }
 
@@ -267,7 +286,7 @@ struct End {
     purchase: Purchase,
     response_header: &'static str,
     served: bool,
-    named: bool,
+    keeps: bool,
     answer: Option<StoredAnswer>,
     step: Step,
     awaited: Option<Awaited>,
@@ -275,7 +294,7 @@ struct End {
 
 impl End {
     async fn come(self) -> Ended {
-        let Self { offered, purchase, response_header, served, named, answer, step, awaited } =
+        let Self { offered, purchase, response_header, served, keeps, answer, step, awaited } =
             self;
         let turn_away = |why, awaited| Err(offered.turn_away_awaited(why, &purchase, awaited));
         let (receipt, hold) = match step {
@@ -298,7 +317,11 @@ impl End {
                 return Ok(Vec::new());
             }
         };
-        let headers = match receipt_header(&receipt) {
+        let signed = match &offered.shared().offer_receipts {
+            Some(it) if served => it.receipt(&receipt, hold.key(), purchase.url()).await,
+            _ => None,
+        };
+        let headers = match receipt_header(&receipt, signed) {
             Ok(header) => vec![(response_header, header)],
             Err(error) => {
                 tracing::error!(%error, "the receipt does not serialize");
@@ -309,7 +332,7 @@ impl End {
             hold.give_back().await;
             return Ok(headers);
         }
-        if named {
+        if keeps {
             let identifiers = &offered.shared().identifiers;
             match answer {
                 Some(mut answer) => {
@@ -339,14 +362,26 @@ fn ends(awaited: Option<Awaited>, fate: Fate) {
 /// paid for.
 const RECEIPT_LIMIT: usize = 4 * 1024;
 
-/// The receipt as a header. What a facilitator adds to it is told only as far as there is room.
-fn receipt_header(receipt: &SettleResponse) -> Result<String, JsonError> {
-    let header = encode(receipt)?;
-    if header.len() <= RECEIPT_LIMIT {
-        return Ok(header);
+/// The receipt as a header. What a facilitator adds to it is told only as far as there is room, and
+/// goes before what is signed.
+fn receipt_header(
+    receipt: &SettleResponse,
+    signed: Option<ReceiptDeclaration>,
+) -> Result<String, JsonError> {
+    if signed.is_none() {
+        let header = encode(receipt)?;
+        if header.len() <= RECEIPT_LIMIT {
+            return Ok(header);
+        }
     }
-    let receipt = receipt.clone();
-    encode(&SettleResponse { error_message: None, extensions: None, extra: None, ..receipt })
+    let mut header = String::new();
+    for told in told(receipt, signed) {
+        header = encode(&told)?;
+        if header.len() <= RECEIPT_LIMIT {
+            break;
+        }
+    }
+    Ok(header)
 }
 
 /// What is left to do when the handler has answered.

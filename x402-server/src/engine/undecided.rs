@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use x402_types::{PaymentRequirements, Verbatim};
 
+use super::admission::{Lapsed, Paid};
 use super::answers::Why;
 use super::gate::{Admission, Pricing};
 use super::head::RequestHead;
@@ -20,6 +21,16 @@ pub(crate) trait Ask: Send + Sync + 'static {
     /// `accepted` are the terms that a payment which came with the request says that it met.
     fn ask(&self, request: &RequestInfo, accepted: Option<Verbatim<PaymentRequirements>>)
     -> Asking;
+
+    /// The offer that a payment met which says that it met these terms, for this request, though
+    /// nothing is asked now or something else: what was settled at it may be owed. Nothing else is
+    /// sold at it.
+    fn owed(&self, request: &RequestInfo, accepted: &PaymentRequirements) -> Option<Offered>;
+
+    /// The method and the path's pattern, where they were said for all that is asked.
+    fn found_at(&self) -> Option<&str> {
+        None
+    }
 }
 
 pub(crate) type Asking = Pin<Box<dyn Future<Output = Asked> + Send + 'static>>;
@@ -72,6 +83,10 @@ impl Undecided {
         &self.seen
     }
 
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     pub(super) async fn admit(self: Box<Self>) -> Admission {
         if let Some(hooks) = &self.shared.hooks {
             match hooks.on_request(&self.request).await {
@@ -81,28 +96,53 @@ impl Undecided {
             }
         }
         let Self { pricing, request, sent, purchase, seen, .. } = *self;
-        let (now, before) = match pricing {
-            Pricing::Fixed(offered) => (offered, None),
-            Pricing::Asked(ask) => {
-                let accepted = sent.as_ref().ok().and_then(Sent::accepted);
-                match ask.ask(&request, accepted).await {
-                    Asked::Nothing => return given_away(&seen),
-                    Asked::Refused(refused) => return refuse(&refused, &seen),
-                    Asked::Failed => return fail(&seen),
-                    Asked::At { now, before } => (now, before),
+        let accepted = sent.as_ref().ok().and_then(Sent::accepted);
+        let (now, before) = match &pricing {
+            Pricing::Fixed(offered) => (offered.clone(), None),
+            Pricing::Asked(ask) => match ask.ask(&request, accepted.clone()).await {
+                Asked::Nothing => return given_away(&seen),
+                Asked::At { now, before } => (now, before),
+                unsold @ (Asked::Refused(_) | Asked::Failed) => {
+                    let refused = match unsold {
+                        Asked::Refused(refused) => Some(refused),
+                        _ => None,
+                    };
+                    let owed = accepted.and_then(|accepted| ask.owed(&request, &accepted));
+                    let paid = owed.zip(sent.ok()).and_then(|(offered, sent)| {
+                        let lapsed = Some(Lapsed::Unsold(refused.clone()));
+                        let paid = Paid::check(&offered, sent, &purchase, &seen, lapsed).ok()?;
+                        paid.name(&request).ok()
+                    });
+                    return match (paid, refused) {
+                        (Some(paid), _) => Box::new(paid).admit().await,
+                        (None, Some(refused)) => refuse(&refused, &seen),
+                        (None, None) => fail(&seen),
+                    };
+                }
+            },
+        };
+        // What was asked before is looked at first only where it alone will do.
+        let (offered, lapsed) = match &sent {
+            Ok(sent) if sent.find_offer(now.offers()).is_none() => {
+                let will_do = |it: &Before| sent.find_offer(it.offered.offers()).is_some();
+                let owed = || match (&pricing, &accepted) {
+                    (Pricing::Asked(ask), Some(accepted)) => {
+                        let offered = ask.owed(&request, accepted)?;
+                        Some(Before { offered, lapsed: true })
+                    }
+                    _ => None,
+                };
+                match before.filter(will_do).or_else(owed) {
+                    Some(before) => {
+                        (before.offered.telling(&now), before.lapsed.then_some(Lapsed::Price))
+                    }
+                    None => (now, None),
                 }
             }
-        };
-        // What was asked a moment ago is looked at first only where it alone will do.
-        let (offered, lapsed) = match (&sent, before) {
-            (Ok(sent), Some(before)) if sent.find_offer(now.offers()).is_none() => {
-                (before.offered.telling(&now), before.lapsed)
-            }
-            _ => (now, false),
+            _ => (now, None),
         };
         let seen = seen.on(offered.tally(&request));
-        match offered.look(sent, &purchase, &request, &seen) {
-            Ok(paid) if lapsed => Box::new(paid.at_a_lapsed_price()).admit().await,
+        match offered.look(sent, &purchase, &request, &seen, lapsed) {
             Ok(paid) => Box::new(paid).admit().await,
             Err(reply) => Admission::Reject(reply),
         }

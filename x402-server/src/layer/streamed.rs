@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
-use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::{Reply, Ticket};
@@ -59,7 +58,10 @@ impl Open {
                 }
             }
         };
-        let watch = Handle::try_current().ok().map(|it| it.spawn(last_call).abort_handle());
+        let watch = {
+            let ticket = ticket.lock().unwrap_or_else(PoisonError::into_inner);
+            ticket.as_ref().and_then(|it| it.spawn(last_call))
+        };
         Self { ticket, status, watch }
     }
 

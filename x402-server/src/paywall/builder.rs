@@ -1,19 +1,22 @@
+mod build;
+mod into_network;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
-use x402_evm::{EXACT, ExactEvm, UptoEvm, exact_offer};
 use x402_ledger::dynamic::{DynClaims, DynPayments};
 use x402_ledger::{Claims, MemoryStore, Payments};
 use x402_types::facilitator::Facilitator;
-use x402_types::scheme::{Check, ServerScheme};
-use x402_types::{Amount, Asset, Network, NetworkError, PaymentFlow, header};
+use x402_types::scheme::Check;
+use x402_types::{Asset, Network, NetworkError, PaymentFlow, header};
 
-use super::supported::Supported;
-use super::{Accepted, ConfigError, Inner, Mistake, Paywall};
-use crate::engine::{AnswerLimits, DynHooks, Hooks, Identifiers, Rules, Shared};
+use super::{Mistake, Paywall};
+use crate::engine::{AnswerLimits, DynHooks, Hooks};
+use crate::offer_receipts::OfferReceipts;
+
+pub use into_network::IntoNetwork;
 
 /// Settings of a paywall. Nothing is checked before [`build`](Self::build), which then tells every
 /// mistake at once.
@@ -29,6 +32,7 @@ pub struct PaywallBuilder<P = Paywall> {
     claims: Arc<dyn DynClaims>,
     payments: Arc<dyn DynPayments>,
     hooks: Option<Arc<dyn DynHooks>>,
+    offer_receipts: Option<Arc<OfferReceipts>>,
     page: bool,
     accept_v1: bool,
     check: Check,
@@ -43,9 +47,6 @@ pub struct PaywallBuilder<P = Paywall> {
     paywall: PhantomData<fn() -> P>,
 }
 
-/// How long the start waits for the facilitator to say what it supports.
-const FIRST_SUPPORTED_TIMEOUT: Duration = Duration::from_secs(3);
-
 impl<P: From<Paywall>> PaywallBuilder<P> {
     /// Nothing set.
     pub fn new() -> Self {
@@ -59,6 +60,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             claims: store.clone(),
             payments: store,
             hooks: None,
+            offer_receipts: None,
             page: true,
             accept_v1: false,
             check: Check::Signature,
@@ -156,6 +158,13 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         self
     }
 
+    /// Signs the offers of every 402 and a receipt for every payment (the extension `offer-receipt`).
+    /// Off unless this is said.
+    pub fn offer_receipts(mut self, signed_by: OfferReceipts) -> Self {
+        self.offer_receipts = Some(Arc::new(signed_by));
+        self
+    }
+
     /// Answers people's browsers as programs are answered. Unless this is said, a browser that
     /// navigates to a route with a price gets its terms as a page, where a wallet in the browser can
     /// pay.
@@ -227,8 +236,9 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
 
     /// Bytes that an answer to a [named](crate::Price::payment_identifier) payment may have to be
     /// kept (1 MiB unless said otherwise), and that all that is kept for named payments may have
-    /// (256 MiB). Room for the largest answer is set aside while a payment is served. Where there is
-    /// none, named payments are refused, uncharged; nothing is forgotten before its time.
+    /// (256 MiB). Room for the largest answer is set aside while a payment that was verified is
+    /// served. Where there is none, named payments are refused, uncharged; what is settled by then is
+    /// served, and its answer not kept. Nothing is forgotten before its time.
     pub fn stored_answers(mut self, each: usize, all: usize) -> Self {
         self.answers = AnswerLimits { each, all };
         self
@@ -241,179 +251,11 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         self.quote_key = Some(key);
         self
     }
-
-    /// The paywall. Asks the facilitator what it supports, waiting for at most three seconds: a
-    /// facilitator that is out of reach is asked again in the background, one that answers and can
-    /// settle nothing on one of the networks is a mistake. Whether it settles a price's scheme is
-    /// seen when the price is made.
-    ///
-    /// Must run within a tokio runtime.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with all mistakes.
-    pub async fn build(self) -> Result<P, ConfigError> {
-        let mut mistakes = Vec::new();
-        let assets = self.accepted(&mut mistakes);
-        let public_url = kept(public_url(self.public_url.as_deref()), &mut mistakes);
-        let facilitator = self.facilitator.unwrap_or(Err(Mistake::NoFacilitator));
-        let facilitator = kept(facilitator, &mut mistakes);
-        let (Some(facilitator), Some(public_url), true) =
-            (facilitator, public_url, mistakes.is_empty())
-        else {
-            return Err(ConfigError { mistakes });
-        };
-        let quote_key = match self.quote_key {
-            Some(key) => key,
-            None => random_key().map_err(ConfigError::one)?,
-        };
-        let schemes: Vec<Arc<dyn ServerScheme>> = vec![Arc::new(ExactEvm), Arc::new(UptoEvm)];
-        let supported = Supported::watch(Arc::clone(&facilitator), FIRST_SUPPORTED_TIMEOUT).await;
-        if let Some(supported) = supported.last() {
-            let missing = assets.iter().map(|accepted| &accepted.asset.network).filter(|network| {
-                schemes.iter().all(|it| supported.kind(it.scheme(), network).is_none())
-            });
-            mistakes
-                .extend(missing.map(|network| Mistake::unsupported(EXACT, network, &supported)));
-            if !mistakes.is_empty() {
-                return Err(ConfigError { mistakes });
-            }
-        }
-        let rules = Rules {
-            public_url,
-            accept_v1: self.accept_v1,
-            page: self.page,
-            check: self.check,
-            header_limit: self.header_limit,
-            held_back: self.held_back,
-            verify_timeout: self.verify_timeout,
-            settle_timeout: self.settle_timeout,
-        };
-        let shared = Shared {
-            facilitator,
-            claims: self.claims,
-            payments: self.payments,
-            identifiers: Identifiers::new(self.answers),
-            settlements: TaskTracker::new(),
-            hooks: self.hooks,
-            tallies: Default::default(),
-            rules,
-        };
-        let inner = Inner {
-            shared: Arc::new(shared),
-            assets,
-            schemes,
-            max_timeout_seconds: self.max_timeout_seconds,
-            flow: self.flow,
-            supported,
-            tagged: Default::default(),
-            listed: Default::default(),
-            quote_key,
-        };
-        Ok(P::from(Paywall { inner: Arc::new(inner) }))
-    }
-
-    /// The tokens to be paid in, each tried out with an offer.
-    fn accepted(&self, mistakes: &mut Vec<Mistake>) -> Vec<Accepted> {
-        if self.networks.is_empty() && self.assets.is_empty() {
-            mistakes.push(Mistake::NoNetwork);
-        }
-        let mut networks = Vec::new();
-        for network in &self.networks {
-            match network {
-                Ok(network) if networks.contains(network) => {}
-                Ok(network) => networks.push(network.clone()),
-                Err(error) => mistakes.push(error.clone().into()),
-            }
-        }
-        let strays = self
-            .assets
-            .iter()
-            .filter(|asset| !networks.is_empty() && !networks.contains(&asset.network));
-        mistakes.extend(strays.map(|asset| Mistake::StrayToken {
-            symbol: asset.symbol.clone().into_owned(),
-            network: asset.network.clone(),
-        }));
-        let mut assets = self.assets.clone();
-        for network in networks {
-            if assets.iter().any(|asset| asset.network == network) {
-                continue;
-            }
-            match Asset::default_for(&network) {
-                Some(asset) => assets.push(asset.clone()),
-                None => mistakes.push(Mistake::NoToken(network)),
-            }
-        }
-        let Some(pay_to) = &self.pay_to else {
-            mistakes.push(Mistake::NoPayee);
-            return Vec::new();
-        };
-        let mut accepted = Vec::new();
-        for asset in assets {
-            match exact_offer(&asset, Amount::from(1u64), pay_to, self.max_timeout_seconds) {
-                Ok(_) => {
-                    accepted.push(Accepted { asset: Arc::new(asset), pay_to: pay_to.clone() });
-                }
-                Err(refusal) => {
-                    // A wrong payee is wrong in every token, and told once.
-                    let told = |it: &Mistake| matches!(it, Mistake::Offer(it) if *it == refusal);
-                    if !mistakes.iter().any(told) {
-                        mistakes.push(Mistake::Offer(refusal));
-                    }
-                }
-            }
-        }
-        accepted
-    }
 }
 
 impl<P: From<Paywall>> Default for PaywallBuilder<P> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// The value, or nothing and one mistake more.
-fn kept<T>(result: Result<T, Mistake>, mistakes: &mut Vec<Mistake>) -> Option<T> {
-    result.map_err(|mistake| mistakes.push(mistake)).ok()
-}
-
-fn random_key() -> Result<[u8; 32], Mistake> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| Mistake::NoRandomness(error.to_string()))?;
-    Ok(key)
-}
-
-/// Scheme, host and prefix, without a slash at the end.
-fn public_url(url: Option<&str>) -> Result<String, Mistake> {
-    let url = url.ok_or(Mistake::NoPublicUrl)?;
-    let trimmed = url.trim_end_matches('/');
-    let rest = trimmed.strip_prefix("https://").or_else(|| trimmed.strip_prefix("http://"));
-    let sound = rest.is_some_and(|rest| {
-        !rest.is_empty()
-            && !rest.starts_with('/')
-            && rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@\\\"<>".contains(&b))
-    });
-    if sound { Ok(trimmed.to_owned()) } else { Err(Mistake::PublicUrl(url.to_owned())) }
-}
-
-/// What names a network: a [`Network`], CAIP-2, or a name of version 1.
-pub trait IntoNetwork {
-    /// The network.
-    ///
-    /// # Errors
-    /// [`NetworkError`] where there is none of this name.
-    fn into_network(self) -> Result<Network, NetworkError>;
-}
-
-impl IntoNetwork for Network {
-    fn into_network(self) -> Result<Network, NetworkError> {
-        Ok(self)
-    }
-}
-
-impl IntoNetwork for &str {
-    fn into_network(self) -> Result<Network, NetworkError> {
-        self.parse()
     }
 }
 

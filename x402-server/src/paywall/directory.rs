@@ -1,17 +1,26 @@
-use std::sync::{Arc, PoisonError, RwLock};
+mod registry;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
-use x402_types::{Amount, Asset, PaymentRequirements, RawObject, Verbatim};
+use x402_types::extensions::bazaar;
+use x402_types::{Amount, Asset, PaymentRequirements, RawObject, ResourceInfo, Verbatim};
 
 use super::Paywall;
-use crate::engine::{Offer, Offered, WeakOffered};
+use super::about::About;
+use crate::engine::{Offer, Offered};
+
+pub(super) use registry::Registry;
+use registry::{Alive, Told};
 
 /// What a site sells, for whoever looks at `/.well-known/x402`.
 ///
 /// Indexers read `version` and `resources`; the rest is for agents, and for people who write them.
-/// Has the routes that were said with [`Price::route`](crate::Price::route), as long as there are
-/// gates of them. Handlers with an attribute are in it from their first request on. Prices that are
-/// found out with every request are not in it.
+/// Has the routes that were said with [`Price::route`](crate::Price::route), with
+/// [`DynamicPrice::route`](crate::DynamicPrice::route) or in a price list, as long as there are gates of
+/// them. Handlers with an attribute are in it from their first request on, or from when the adapter's
+/// `Paywall::list` was told of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -55,13 +64,28 @@ pub struct ListedRoute {
     /// A picture of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub icon_url: Option<String>,
+    /// Where its price is told.
+    pub pricing: ListedPricing,
     /// What it costs, in words and numbers: one for each of `accepts`, in its order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prices: Vec<ListedPrice>,
-    /// What it costs, as payers are told.
+    /// What it costs, as payers are told; not there where the price is not told here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accepts: Vec<Verbatim<PaymentRequirements>>,
     /// What payers are told besides, by extension; under `bazaar` what the route takes and gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extensions: Option<RawObject>,
+}
+
+/// Where the price of a route is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum ListedPricing {
+    /// Here, and it is the same for every request: `fixed`.
+    Fixed,
+    /// In the 402 to each request, and nowhere else: `perRequest`.
+    PerRequest,
 }
 
 /// A price as people say it.
@@ -77,61 +101,6 @@ pub struct ListedPrice {
     pub currency: String,
     /// Whether this is the most that is charged, and not what is.
     pub up_to: bool,
-}
-
-/// The routes that gates were made for.
-#[derive(Debug, Default)]
-pub(super) struct Registry {
-    state: RwLock<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// In the order of their making.
-    listed: Vec<WeakOffered>,
-    /// How often something was listed.
-    version: u64,
-    told: Option<Told>,
-}
-
-/// A directory as it was told last.
-#[derive(Clone, Debug)]
-struct Told {
-    version: u64,
-    /// How many gates there were: between two versions, they only become fewer.
-    alive: usize,
-    json: Arc<str>,
-}
-
-impl Registry {
-    /// Lists what is asked for a route, where it was said which.
-    pub(super) fn list(&self, offered: &Offered) {
-        if offered.found_at().is_none() {
-            return;
-        }
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.listed.retain(|listed| !listed.is_gone());
-        state.listed.push(offered.downgrade());
-        state.version += 1;
-    }
-
-    /// What is asked, in the order of its listing, and as of which version.
-    fn alive(&self) -> (u64, Vec<Offered>) {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        (state.version, state.listed.iter().filter_map(WeakOffered::upgrade).collect())
-    }
-
-    /// What was told last, where it still holds.
-    fn told(&self) -> Option<Arc<str>> {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let told = state.told.as_ref()?;
-        let alive = state.listed.iter().filter(|listed| !listed.is_gone()).count();
-        (told.version == state.version && told.alive == alive).then(|| Arc::clone(&told.json))
-    }
-
-    fn tell(&self, told: Told) {
-        self.state.write().unwrap_or_else(PoisonError::into_inner).told = Some(told);
-    }
 }
 
 impl Paywall {
@@ -152,10 +121,14 @@ impl Paywall {
         json
     }
 
-    fn directory_of(&self, offered: &[Offered]) -> Directory {
+    fn directory_of(&self, alive: &[Alive]) -> Directory {
         let site = &self.rules().public_url;
         let mut routes: Vec<ListedRoute> = Vec::new();
-        for route in offered.iter().filter_map(|offered| ListedRoute::of(offered, site)) {
+        let listed = alive.iter().filter_map(|alive| match alive {
+            Alive::Fixed(offered) => ListedRoute::fixed(offered, site),
+            Alive::PerRequest(price) => ListedRoute::per_request(price.about(), site),
+        });
+        for route in listed {
             let same =
                 |known: &&mut ListedRoute| known.method == route.method && known.path == route.path;
             // What was said last goes.
@@ -190,24 +163,45 @@ impl Directory {
 }
 
 impl ListedRoute {
-    fn of(offered: &Offered, site: &str) -> Option<Self> {
+    fn fixed(offered: &Offered, site: &str) -> Option<Self> {
         let (method, path) = offered.found_at()?.split_once(' ')?;
-        let resource = [site, path].concat();
-        let terms = offered.terms(method, &resource);
-        let told = terms.resource;
+        let terms = offered.terms(method, &[site, path].concat());
         Some(Self {
+            pricing: ListedPricing::Fixed,
+            prices: offered.offers().iter().map(ListedPrice::of).collect(),
+            accepts: terms.accepts,
+            extensions: terms.extensions,
+            ..Self::told(method, path, terms.resource)
+        })
+    }
+
+    fn per_request(about: &About, site: &str) -> Option<Self> {
+        let (method, path) = about.route.as_deref()?.split_once(' ')?;
+        let resource = ResourceInfo { url: [site, path].concat(), ..about.resource.clone() };
+        // What is wrong was told when the gate was made.
+        let declared = about.check(&mut Vec::new()).into_iter().find(|(of, _)| *of == method);
+        let extensions = declared.and_then(|(_, declared)| {
+            RawObject::new(&BTreeMap::from([(bazaar::KEY, declared)])).ok()
+        });
+        Some(Self { extensions, ..Self::told(method, path, resource) })
+    }
+
+    /// A route of which the price is not known.
+    fn told(method: &str, path: &str, told: ResourceInfo) -> Self {
+        Self {
             method: method.to_owned(),
             path: path.to_owned(),
-            resource,
+            resource: told.url,
             description: told.description,
             mime_type: told.mime_type,
             service_name: told.service_name,
             tags: told.tags,
             icon_url: told.icon_url,
-            prices: offered.offers().iter().map(ListedPrice::of).collect(),
-            accepts: terms.accepts,
-            extensions: terms.extensions,
-        })
+            pricing: ListedPricing::PerRequest,
+            prices: Vec::new(),
+            accepts: Vec::new(),
+            extensions: None,
+        }
     }
 }
 

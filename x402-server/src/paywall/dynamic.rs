@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use x402_types::{PaymentRequirements, Verbatim};
 
+use super::about::About;
 use super::quote::Quoted;
 use super::sign_in::SignIn;
-use super::{ConfigError, Paywall, Price};
-use crate::engine::{Ask, Asked, Asking, Before, Gate, Refused, RequestInfo};
+use super::{ConfigError, Listing, Paywall, Price};
+use crate::engine::{Ask, Asked, Asking, Before, Gate, Offered, Refused, RequestInfo};
 
 /// What a request costs, as a price function says.
 #[derive(Debug)]
@@ -109,6 +110,7 @@ pub struct DynamicPrice {
     find: Arc<dyn Find>,
     valid_for: Duration,
     sign_in: Option<Arc<SignIn>>,
+    about: About,
 }
 
 trait Find: Send + Sync {
@@ -141,7 +143,8 @@ impl Paywall {
     /// Whoever was told a price can pay it for [a while](DynamicPrice::valid_for), whatever the
     /// function says by then: the terms carry a quote that only this paywall can make, in
     /// `extra.quote`. The function is asked with every request all the same, and what it gives away
-    /// or refuses is not sold.
+    /// or refuses is not sold. A payment that was settled, while its client got nothing, is served
+    /// whatever the function says, for the same method, address and headers.
     ///
     /// An error is answered 500 and logged; what it says is not told.
     ///
@@ -154,7 +157,7 @@ impl Paywall {
     ///     let price = inquiry.price(&format!("0.{:03}", pages.min(999)))?;
     ///     Ok::<Quote, ConfigError>(price.description("pages").into())
     /// });
-    /// let gate = per_page.gate();
+    /// let gate = per_page.route("GET /print").gate()?;
     /// # drop(gate); Ok(()) }
     /// ```
     pub fn price_by<F, T, E>(&self, find: F) -> DynamicPrice
@@ -164,7 +167,8 @@ impl Paywall {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let valid_for = Duration::from_secs(60);
-        DynamicPrice { paywall: self.clone(), find: Arc::new(find), valid_for, sign_in: None }
+        let (paywall, about) = (self.clone(), About::default());
+        DynamicPrice { paywall, find: Arc::new(find), valid_for, sign_in: None, about }
     }
 }
 
@@ -178,8 +182,10 @@ impl DynamicPrice {
 
     /// Lets payers sign in before they are told a price: the extension `sign-in-with-x`. Who has, the
     /// price function finds in [`Inquiry::payer`], and can make a price of its own for it. A signature
-    /// that does not sign in is answered 401. Each challenge signs in once. A quote is for its request
-    /// and not for its payer: who was told a price can hand it on.
+    /// that does not sign in is answered 401. Each challenge signs in once, whatever prices of this
+    /// paywall it is used at; two million are remembered for some minutes, and where there is no room
+    /// for more nobody is signed in. A quote is for its request and not for its payer: who was told a
+    /// price can hand it on.
     ///
     /// Servers that sell the same things need the same [`quote_key`](crate::PaywallBuilder::quote_key);
     /// that a challenge is used once each sees to for itself.
@@ -188,10 +194,69 @@ impl DynamicPrice {
         self
     }
 
+    /// Says where it is found, as [`Price::route`]: the [directory](Paywall::directory) then has it,
+    /// and says that the price is told with each request.
+    ///
+    /// This and all that is said here of what is for sale stands for each price that the function
+    /// finds and that does not say otherwise.
+    pub fn route(mut self, route: impl Into<String>) -> Self {
+        self.about.route = Some(route.into());
+        self
+    }
+
+    /// Says what is for sale, as [`Price::description`].
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.about.resource.description = Some(text.into());
+        self
+    }
+
+    /// Says the media type of a successful answer, as [`Price::mime_type`].
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.about.resource.mime_type = Some(mime_type.into());
+        self
+    }
+
+    /// Says words to be found by, as [`Price::tags`].
+    pub fn tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.about.resource.tags = Some(tags.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Says who sells, as [`Price::service_name`].
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.about.resource.service_name = Some(name.into());
+        self
+    }
+
+    /// Says where there is a picture of it, as [`Price::icon_url`].
+    pub fn icon_url(mut self, url: impl Into<String>) -> Self {
+        self.about.resource.icon_url = Some(url.into());
+        self
+    }
+
+    /// Tells catalogues what this takes and gives, as [`Price::bazaar`].
+    pub fn bazaar(mut self, listing: Listing) -> Self {
+        self.about.listing = Some(Box::new(listing));
+        self
+    }
+
     /// The gate of a route at this price.
-    pub fn gate(&self) -> Gate {
-        let shared = Arc::clone(&self.paywall.inner.shared);
-        Gate::asked(shared, Arc::new(self.clone()))
+    ///
+    /// # Errors
+    /// [`ConfigError`] where what was said of it cannot be told.
+    pub fn gate(&self) -> Result<Gate, ConfigError> {
+        let mut mistakes = Vec::new();
+        self.about.check(&mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(ConfigError { mistakes });
+        }
+        let price = Arc::new(self.clone());
+        self.paywall.inner.listed.list_dynamic(&price);
+        Ok(Gate::asked(Arc::clone(&self.paywall.inner.shared), price))
+    }
+
+    pub(super) fn about(&self) -> &About {
+        &self.about
     }
 }
 
@@ -215,7 +280,7 @@ impl Ask for DynamicPrice {
         };
         let found = self.find.find(inquiry);
         let (paywall, request, valid_for) = (self.paywall.clone(), request.clone(), self.valid_for);
-        let sign_in = self.sign_in.clone();
+        let (sign_in, about) = (self.sign_in.clone(), self.about.clone());
         Box::pin(async move {
             let found = found.await;
             let quoted = Quoted::new(&paywall, &request, &headers, valid_for);
@@ -226,7 +291,7 @@ impl Ask for DynamicPrice {
                     Some(sign_in) => sign_in.declare(*price, request.path()),
                     None => Ok(*price),
                 }
-                .and_then(|price| asked(&price, &quoted, accepted.as_deref())),
+                .and_then(|price| asked(&price.or_about(&about), &quoted, accepted.as_deref())),
                 Err(error) => Err(error),
             };
             asked.unwrap_or_else(|error| {
@@ -234,6 +299,15 @@ impl Ask for DynamicPrice {
                 Asked::Failed
             })
         })
+    }
+
+    fn found_at(&self) -> Option<&str> {
+        self.about.route.as_deref()
+    }
+
+    fn owed(&self, request: &RequestInfo, accepted: &PaymentRequirements) -> Option<Offered> {
+        Quoted::as_told(&self.paywall, request, accepted)?.amount(accepted)?;
+        Price::owed(&self.paywall, accepted)
     }
 }
 

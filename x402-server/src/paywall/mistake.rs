@@ -120,6 +120,11 @@ pub enum Mistake {
     /// A route that is none.
     #[error("the route {0:?} is none: write it like \"GET /weather/{{city}}\"")]
     Route(String),
+    /// A handler is to be listed, and does not say where it is found.
+    #[error(
+        "{0} is to be listed: say where it is found, as in #[paid(.., route = \"GET /weather\")]"
+    )]
+    NoRoute(String),
     /// What a price takes and gives cannot be listed.
     #[error("this cannot be listed: {0}")]
     Listing(#[source] BazaarError),

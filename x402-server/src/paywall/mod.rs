@@ -1,5 +1,6 @@
 //! A seller's settings, and from them the gates of its routes.
 
+mod about;
 mod builder;
 mod directory;
 mod dynamic;
@@ -25,7 +26,7 @@ use x402_types::{Money, PaymentFlow, SupportedResponse};
 use crate::engine::{Rules, Shared};
 
 pub use builder::{IntoNetwork, PaywallBuilder};
-pub use directory::{Directory, ListedPrice, ListedRoute};
+pub use directory::{Directory, ListedPrice, ListedPricing, ListedRoute};
 pub use dynamic::{DynamicPrice, Inquiry, Quote};
 pub use listing::Listing;
 pub use mistake::{ConfigError, Mistake};
@@ -55,6 +56,8 @@ struct Inner {
     tagged: tag::Tagged,
     /// What is sold where.
     listed: directory::Registry,
+    /// The challenges that have signed somebody in.
+    signed_in: Arc<sign_in::Used>,
     /// What quotes are sealed with.
     quote_key: [u8; 32],
 }

@@ -5,7 +5,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{ComponentsBuilder, ContentBuilder, OpenApi, Ref, RefOr, Required, Response};
 
-use super::directory::{Directory, ListedPrice, ListedRoute};
+use super::directory::{Directory, ListedPrice, ListedPricing, ListedRoute};
 
 /// The name of the schema of a 402's body.
 const TERMS: &str = "PaymentRequired";
@@ -79,8 +79,13 @@ impl ListedRoute {
         let offers: Vec<Value> = offers.collect();
         let mut info = json!({ "protocols": [{ "x402": {} }], "offers": offers });
         let price = self.prices.iter().find(|price| price.currency == "USD");
-        if let (Some(price), Value::Object(info)) = (price.or(self.prices.first()), &mut info) {
-            info.insert("price".to_owned(), price.to_info());
+        let price = price.or(self.prices.first()).map(ListedPrice::to_info);
+        let price = match self.pricing {
+            ListedPricing::Fixed => price,
+            ListedPricing::PerRequest => Some(json!({ "mode": "dynamic" })),
+        };
+        if let (Some(price), Value::Object(info)) = (price, &mut info) {
+            info.insert("price".to_owned(), price);
         }
         info
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -16,12 +17,16 @@ const KEY: &str = "quote";
 const OWED: u64 = 600;
 /// Bytes of a quote's seal.
 const SEAL: usize = 16;
+/// Letters of a header's mark.
+const MARK: usize = 16;
 
 /// Makes quotes for one request, and knows them again: an offer, and until when it stands, sealed
 /// with the paywall's key and with all that the price was made of.
 pub(super) struct Quoted {
     key: [u8; 32],
     request: String,
+    /// The marks of the headers that the price was made of.
+    marks: String,
     now: u64,
     expires: u64,
 }
@@ -34,13 +39,46 @@ impl Quoted {
         headers: &Headers,
         valid_for: Duration,
     ) -> Self {
+        let key = paywall.inner.quote_key;
+        let headers = headers.lock().unwrap_or_else(PoisonError::into_inner);
+        let headers = headers.iter().map(|(name, value)| (mark(&key, name), value.as_deref()));
+        Self::with(key, request, &headers.collect(), valid_for)
+    }
+
+    /// With the headers that a quote was made of, whichever the price function asks for now.
+    pub(super) fn as_told(
+        paywall: &Paywall,
+        request: &RequestInfo,
+        accepted: &PaymentRequirements,
+    ) -> Option<Self> {
+        let key = paywall.inner.quote_key;
+        let quote = Told::read(accepted)?;
+        let marks = quote.marks.as_bytes().chunks(MARK);
+        let marks = marks.map(|mark| String::from_utf8_lossy(mark).into_owned());
+        let mut headers: BTreeMap<_, _> = marks.map(|mark| (mark, None)).collect();
+        if !headers.is_empty() {
+            for name in request.header_names() {
+                if let Some(value) = headers.get_mut(&mark(&key, &name.to_ascii_lowercase())) {
+                    *value = request.header(name);
+                }
+            }
+        }
+        Some(Self::with(key, request, &headers, Duration::ZERO))
+    }
+
+    fn with(
+        key: [u8; 32],
+        request: &RequestInfo,
+        headers: &BTreeMap<String, Option<&str>>,
+        valid_for: Duration,
+    ) -> Self {
         let now = seconds_since_1970();
         let expires = now.saturating_add(valid_for.as_secs());
-        let headers = headers.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = (request.method(), request.path(), request.query(), &*headers);
+        let marks = headers.keys().map(String::as_str).collect();
+        let request = (request.method(), request.path(), request.query(), headers);
         // Names and texts always serialize.
         let request = serde_json::to_string(&request).unwrap_or_default();
-        Self { key: paywall.inner.quote_key, request, now, expires }
+        Self { key, request, marks, now, expires }
     }
 
     /// The offer with a quote.
@@ -54,7 +92,9 @@ impl Quoted {
             Some(extra) => extra.parse()?,
             None => serde_json::Map::new(),
         };
-        extra.insert(KEY.to_owned(), format!("{}.{seal}", self.expires).into());
+        let dot = if self.marks.is_empty() { "" } else { "." };
+        let quote = format!("{}.{seal}{dot}{}", self.expires, self.marks);
+        extra.insert(KEY.to_owned(), quote.into());
         let extra = Some(RawObject::new(&extra)?);
         Verbatim::new(PaymentRequirements { extra, ..offer.clone() })
     }
@@ -62,14 +102,7 @@ impl Quoted {
     /// The amount that an offer was quoted at, where its quote is ours and for this request; and
     /// whether it stands no more. Beyond the time in which it could be settled it is forgotten.
     pub(super) fn amount(&self, accepted: &PaymentRequirements) -> Option<(Amount, bool)> {
-        #[derive(Deserialize)]
-        struct Extra {
-            quote: String,
-        }
-        let extra: Extra = accepted.extra.as_ref()?.parse().ok()?;
-        let (expires, seal) = extra.quote.split_once('.')?;
-        let expires: u64 = expires.parse().ok()?;
-        let seal = unhex(seal)?;
+        let Told { expires, seal, .. } = Told::read(accepted)?;
         self.mac(accepted, expires).verify_truncated_left(&seal).ok()?;
         let end = expires.saturating_add(accepted.max_timeout_seconds).saturating_add(OWED);
         (self.now <= end).then_some((accepted.amount, self.now > expires))
@@ -87,6 +120,34 @@ impl Quoted {
         mac.update(text.as_bytes());
         mac
     }
+}
+
+/// A quote as a payer echoes it. Only the seal tells whether it is one.
+struct Told {
+    expires: u64,
+    seal: [u8; SEAL],
+    marks: String,
+}
+
+impl Told {
+    fn read(accepted: &PaymentRequirements) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Extra {
+            quote: String,
+        }
+        let extra: Extra = accepted.extra.as_ref()?.parse().ok()?;
+        let (expires, rest) = extra.quote.split_once('.')?;
+        let (seal, marks) = rest.split_once('.').unwrap_or((rest, ""));
+        Some(Self { expires: expires.parse().ok()?, seal: unhex(seal)?, marks: marks.to_owned() })
+    }
+}
+
+/// What a header is called in a quote: its name is the seller's business.
+fn mark(key: &[u8; 32], name: &str) -> String {
+    let mut mac = keyed(key);
+    mac.update(format!("x402 quote header\n{name}").as_bytes());
+    let mark = mac.finalize().into_bytes();
+    mark.iter().take(MARK / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What seals with this key.
@@ -126,6 +187,7 @@ mod tests {
         let at = |now, request: &str| Quoted {
             key: [1; 32],
             request: request.to_owned(),
+            marks: String::new(),
             now,
             expires: 160,
         };

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, Mac};
@@ -14,8 +14,11 @@ use crate::engine::{Refused, RequestHead, RequestInfo, seconds_since_1970};
 
 /// Bytes of a header that signs in.
 const HEADER_LIMIT: usize = 8 * 1024;
-/// Nonces that are remembered as used.
-const MOST_USED: usize = 100_000;
+/// Nonces that are remembered as used: some 40 MB.
+const MOST_USED: usize = 2_000_000;
+/// Seconds for which a nonce is remembered at least. Nobody signs in with it that long after it was
+/// told, and so after it was used: a little is added for clocks that are set back.
+const REMEMBERED: u64 = MAX_AGE_SECONDS + 60;
 
 /// Signs payers in: the extension `sign-in-with-x`.
 ///
@@ -26,7 +29,60 @@ pub(super) struct SignIn {
     origin: String,
     chains: Vec<SupportedChain>,
     key: [u8; 32],
-    used: Mutex<HashMap<String, u64>>,
+    used: Arc<Used>,
+}
+
+/// The nonces that have signed in, at all prices of a paywall.
+///
+/// Of each only the random half, which stands in no other challenge. Kept in two generations, of
+/// which the older is dropped as a whole: nothing is looked through. There is room for so many that
+/// whoever wants to fill it signs in some three thousand times a second; where it is full nobody is
+/// signed in until a generation is dropped; who does not sign in is told prices as ever.
+#[derive(Debug, Default)]
+pub(super) struct Used {
+    generations: Mutex<Generations>,
+}
+
+#[derive(Debug, Default)]
+struct Generations {
+    /// The second in which the younger began.
+    began: u64,
+    younger: HashSet<u64>,
+    older: HashSet<u64>,
+}
+
+impl Used {
+    /// Remembers a nonce; `false` where it was used before, or there is no room.
+    fn use_up(&self, nonce: u64, now: u64) -> bool {
+        let mut used = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        used.turn(now);
+        if used.older.contains(&nonce) {
+            return false;
+        }
+        let room = used.younger.len() + used.older.len() < MOST_USED;
+        if !room {
+            tracing::error!("too many sign-ins to be remembered; nobody is signed in");
+        }
+        room && used.younger.insert(nonce)
+    }
+}
+
+impl Generations {
+    fn turn(&mut self, now: u64) {
+        if now < self.began {
+            // The clock was set back. Nothing is forgotten for that.
+            self.began = now;
+        }
+        let age = now - self.began;
+        if age < REMEMBERED {
+            return;
+        }
+        self.older = std::mem::take(&mut self.younger);
+        if age >= 2 * REMEMBERED {
+            self.older = HashSet::new();
+        }
+        self.began = now;
+    }
 }
 
 impl SignIn {
@@ -39,7 +95,7 @@ impl SignIn {
             }
         }
         let (origin, key) = (origin(&paywall.rules().public_url), paywall.inner.quote_key);
-        Arc::new(Self { origin, chains, key, used: Mutex::default() })
+        Arc::new(Self { origin, chains, key, used: Arc::clone(&paywall.inner.signed_in) })
     }
 
     /// Who signed in with this request; `None` where nobody tried to.
@@ -70,19 +126,7 @@ impl SignIn {
             return Err(SiwxError::Nonce);
         }
         let address = verify(&message)?;
-        self.use_up(message.info.nonce.to_ascii_lowercase(), now)?;
-        Ok(address.to_string())
-    }
-
-    /// Remembers a nonce, once. Where there is no room nobody is signed in.
-    fn use_up(&self, nonce: String, now: u64) -> Result<(), SiwxError> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.len() >= MOST_USED {
-            used.retain(|_, until| *until >= now);
-        }
-        let room = used.len() < MOST_USED;
-        let until = now.saturating_add(2 * MAX_AGE_SECONDS);
-        if room && used.insert(nonce, until).is_none() { Ok(()) } else { Err(SiwxError::Nonce) }
+        if self.used.use_up(lot, now) { Ok(address.to_string()) } else { Err(SiwxError::Nonce) }
     }
 
     /// The price with a fresh challenge to sign in.
@@ -124,4 +168,48 @@ fn origin(public_url: &str) -> String {
     let scheme = scheme.to_ascii_lowercase();
     let usual = if scheme == "https" { ":443" } else { ":80" };
     format!("{scheme}://{}", host.strip_suffix(usual).unwrap_or(&host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_signs_in_once_for_as_long_as_its_challenge_can_be_good() {
+        let used = Used::default();
+        for began in [0, 1_000_000] {
+            // Used in the first or the last second of a generation.
+            for first in [began, began + REMEMBERED - 1] {
+                assert!(used.use_up(first, first));
+                for later in 0..=MAX_AGE_SECONDS {
+                    assert!(!used.use_up(first, first + later), "{later} seconds later");
+                }
+            }
+        }
+        assert!(used.generations.lock().unwrap().older.len() <= 2);
+        // Far too late for its challenge, and long forgotten.
+        assert!(used.use_up(0, 10_000_000));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_forget_and_nothing_last() {
+        let used = Used::default();
+        assert!(used.use_up(1, 10_000_000));
+        assert!(!used.use_up(1, 1_000));
+        assert!(!used.use_up(1, 1_000 + MAX_AGE_SECONDS));
+        assert!(used.use_up(1, 1_000 + 2 * REMEMBERED));
+    }
+
+    #[test]
+    fn what_is_full_signs_nobody_in_until_a_generation_has_passed() {
+        let used = Used::default();
+        let half = MOST_USED as u64 / 2;
+        let sign_in = |from: u64, now| (from..from + half).all(|nonce| used.use_up(nonce, now));
+        assert!(sign_in(0, 0));
+        assert!(sign_in(half, REMEMBERED));
+        assert!(!used.use_up(u64::MAX, REMEMBERED) && !used.use_up(u64::MAX, 2 * REMEMBERED - 1));
+        // The first half has lapsed.
+        assert!(used.use_up(u64::MAX, 2 * REMEMBERED));
+        assert!(!used.use_up(half, 2 * REMEMBERED), "the second half is remembered");
+    }
 }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::ptr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use x402_types::{Money, Network};
 
@@ -161,14 +161,26 @@ impl Paywall {
     ///
     /// # Errors
     /// [`ConfigError`] as [`price`](Self::price) and [`Price::gate`].
-    pub fn tagged(&self, tag: &'static Tag) -> Result<Gate, Arc<ConfigError>> {
+    pub fn tagged(&self, tag: &'static Tag) -> Result<Gate, ConfigError> {
         let gates = &self.inner.tagged.gates;
         let address = ptr::from_ref(tag).addr();
         if let Some(gate) = gates.read().unwrap_or_else(PoisonError::into_inner).get(&address) {
             return Ok(gate.clone());
         }
-        let gate = tag.price(self).and_then(|price| price.gate()).map_err(Arc::new)?;
+        let gate = tag.price(self).and_then(|price| price.gate())?;
         let mut gates = gates.write().unwrap_or_else(PoisonError::into_inner);
         Ok(gates.entry(address).or_insert(gate).clone())
+    }
+
+    /// Makes the gate of a handler with `#[paid]` before its first request, so that the
+    /// [directory](Self::directory) has it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] as [`tagged`](Self::tagged), or where it is not said where the handler is found.
+    pub fn list_tagged(&self, tag: &'static Tag) -> Result<(), ConfigError> {
+        if tag.route.is_none() {
+            return Err(ConfigError::one(Mistake::NoRoute(tag.handler.to_owned())));
+        }
+        self.tagged(tag).map(drop)
     }
 }

@@ -229,6 +229,16 @@ async fn a_stream_that_its_client_cuts_is_settled_for_what_was_delivered_and_use
 }
 
 #[tokio::test]
+async fn a_stream_that_is_dropped_outside_a_runtime_is_settled_for_what_was_delivered() {
+    let (site, payment) = Site::open(|it| it, Price::streaming).await;
+    let answer = site.serve(&payment, pieces(&["12345", "never seen"]), true).await;
+    let mut body = answer.into_body();
+    body.frame().await.unwrap().unwrap();
+    std::thread::spawn(move || drop(body)).join().unwrap();
+    until(async || site.books().await == settled(500)).await;
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_off_is_settled_for_what_was_delivered() {
     let (site, payment) = Site::open(|it| it, Price::streaming).await;
     let (send, receive) = mpsc::unbounded_channel();

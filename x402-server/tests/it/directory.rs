@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::common::{Double, PAY_TO, SITE};
 use serde_json::{Value, json};
 use x402_ledger::MemoryStore;
-use x402_server::{Listing, Paywall, Tag};
+use x402_server::{
+    ConfigError, DynamicPrice, Inquiry, ListedPricing, Listing, Mistake, Paywall, Quote, Tag,
+};
 use x402_types::extensions::bazaar::Shape;
 use x402_types::{Asset, Network};
 
@@ -71,6 +73,7 @@ async fn a_route_is_listed_with_its_prices_and_schemas() {
             },
         ])
     );
+    assert_eq!(route["pricing"], "fixed");
     assert_eq!(route["accepts"][0]["amount"], "10000");
     assert_eq!(route["accepts"][0]["scheme"], "exact");
     assert_eq!(route["accepts"][0]["network"], "eip155:84532");
@@ -150,4 +153,84 @@ async fn the_json_is_made_anew_only_when_something_has_changed() {
     assert!(Arc::ptr_eq(&second, &paywall.directory_json()));
     drop(gate);
     assert_ne!(second, paywall.directory_json());
+}
+
+/// A price of a cent, found out with every request.
+fn found_out(paywall: &Paywall) -> DynamicPrice {
+    paywall
+        .price_by(|it: Inquiry| async move { Ok::<Quote, ConfigError>(it.price("$0.01")?.into()) })
+}
+
+#[tokio::test]
+async fn a_price_that_is_told_with_each_request_is_listed_without_one() {
+    let paywall = paywall().await;
+    let city = json!({ "properties": { "city": { "type": "string" } }, "required": ["city"] });
+    let listing = Listing::new().path_params(Shape::of(city).example(json!({ "city": "Paris" })));
+    let price = found_out(&paywall)
+        .route("GET /weather/{city}")
+        .description("Weather right now")
+        .mime_type("application/json")
+        .tags(["weather"])
+        .service_name("Sky")
+        .icon_url("https://example.com/sun.png")
+        .bazaar(listing);
+    let gate = price.gate().unwrap();
+    let told = json(&paywall);
+    let resource = format!("{SITE}/weather/{{city}}");
+    assert_eq!(told["resources"], json!([resource]));
+    let route = told["routes"][0].as_object().unwrap();
+    for (name, value) in [
+        ("method", json!("GET")),
+        ("path", json!("/weather/{city}")),
+        ("resource", json!(resource)),
+        ("description", json!("Weather right now")),
+        ("mimeType", json!("application/json")),
+        ("tags", json!(["weather"])),
+        ("serviceName", json!("Sky")),
+        ("iconUrl", json!("https://example.com/sun.png")),
+        ("pricing", json!("perRequest")),
+    ] {
+        assert_eq!(route[name], value, "{name}");
+    }
+    assert_eq!(route["extensions"]["bazaar"]["info"]["input"]["method"], "GET");
+    assert!(!route.contains_key("accepts") && !route.contains_key("prices"), "{route:?}");
+    // It is listed for as long as it is sold.
+    drop((gate, price));
+    assert_eq!(json(&paywall)["routes"], json!([]));
+}
+
+#[tokio::test]
+async fn a_fixed_price_is_said_to_be_one_and_may_take_the_place_of_one_that_is_not() {
+    let paywall = paywall().await;
+    let _per_request = found_out(&paywall).route("GET /a").gate().unwrap();
+    assert_eq!(paywall.directory().routes[0].pricing, ListedPricing::PerRequest);
+    let fixed = paywall.price("$0.01").unwrap().route("GET /a").gate().unwrap();
+    let [route] = &paywall.directory().routes[..] else { panic!("listed twice") };
+    assert_eq!((route.pricing, route.accepts.len()), (ListedPricing::Fixed, 1));
+    assert_eq!(json(&paywall)["routes"][0]["pricing"], "fixed");
+    drop(fixed);
+    assert_eq!(json(&paywall)["routes"][0]["pricing"], "perRequest");
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_of_a_price_is_a_mistake_of_its_gate() {
+    let paywall = paywall().await;
+    let price = found_out(&paywall).route("weather").tags(["x"; 6]).service_name("");
+    let error = price.gate().unwrap_err();
+    let [Mistake::Tags(_), Mistake::ServiceName(_), Mistake::Route(_)] = error.mistakes() else {
+        panic!("{error}");
+    };
+    assert_eq!(json(&paywall)["routes"], json!([]));
+}
+
+#[tokio::test]
+async fn a_tag_is_listed_before_its_first_request_if_it_says_its_route() {
+    static TAG: Tag = Tag { route: Some("GET /tagged"), ..Tag::new("shop::tagged", &["$0.01"]) };
+    static LOST: Tag = Tag::new("shop::lost", &["$0.01"]);
+    let paywall = paywall().await;
+    paywall.list_tagged(&TAG).unwrap();
+    assert_eq!(json(&paywall)["resources"], json!([format!("{SITE}/tagged")]));
+    let error = paywall.list_tagged(&LOST).unwrap_err();
+    assert!(error.to_string().contains("shop::lost"), "{error}");
+    assert!(matches!(error.mistakes(), [Mistake::NoRoute(_)]), "{error}");
 }

@@ -2,12 +2,12 @@
 //! handler panics. Each is a future that is dropped.
 
 use crate::common;
-use crate::common::{Goods, Head, Latch, Payer, Payment, Shop, until};
+use crate::common::{Goods, Head, Latch, Payer, Payment, Say, Shop, until};
 use x402_ledger::{
     ClaimState, Claimed, Claims, MemoryStore, Payment as Line, PaymentKey, Payments, Status,
     StoreError,
 };
-use x402_server::Admission;
+use x402_server::{Admission, Ticket};
 
 /// A purchase under way, to be cut off.
 fn start(shop: &Shop, payment: &Payment) -> tokio::task::JoinHandle<common::Answer> {
@@ -277,7 +277,7 @@ async fn a_claim_is_given_back_once_and_not_out_of_anothers_hands() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_is_dropped_outside_a_runtime_does_no_harm() {
+async fn a_ticket_that_is_dropped_outside_a_runtime_gives_its_payment_back() {
     let shop = Shop::open().await;
     let gate = shop.paywall.price("$0.01").unwrap().gate().unwrap();
     let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
@@ -285,5 +285,100 @@ async fn a_ticket_that_is_dropped_outside_a_runtime_does_no_harm() {
         panic!("not admitted")
     };
     std::thread::spawn(move || drop(ticket)).join().unwrap();
-    assert_eq!(shop.facilitator.settle().calls(), 0);
+    // Nothing is charged, and the payment is free again.
+    buy_when_free(&shop, &payment).await.assert_served();
+    assert_eq!((shop.facilitator.settle().calls(), shop.facilitator.moved()), (1, 1));
+}
+
+async fn ticket(shop: &Shop, payment: &Payment) -> Box<Ticket> {
+    let gate = shop.paywall.price("$0.01").unwrap().gate().unwrap();
+    match gate.admit(&Head::paying(payment)).await {
+        Admission::Admit(ticket) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_that_is_dropped_outside_a_runtime_is_seen_through() {
+    for begun in [false, true] {
+        let shop = Shop::open().await;
+        let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+        let mut finishing = Box::pin(ticket(&shop, &payment).await.finish(200));
+        if begun {
+            shop.facilitator.settle().latch.hold();
+            tokio::select! {
+                _ = &mut finishing => panic!("settled already"),
+                () = shop.facilitator.settle().latch.reached(1) => {}
+            }
+        }
+        std::thread::spawn(move || drop(finishing)).join().unwrap();
+        shop.facilitator.settle().latch.let_go();
+        until(async || shop.books().await == ["settled"]).await;
+        buy_when_free(&shop, &payment).await.assert_served();
+        assert_eq!((shop.facilitator.settle().calls(), shop.facilitator.moved()), (1, 1));
+    }
+}
+
+/// Does this on a runtime that is gone when it is done.
+fn on_a_runtime_that_stops(work: impl Future<Output = ()> + Send + 'static) {
+    std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(work);
+    })
+    .join()
+    .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_whose_runtime_stops_is_seen_through_on_the_paywalls() {
+    for (waited_for, taken_up) in [(true, false), (true, true), (false, false), (false, true)] {
+        let shop = Shop::open().await;
+        let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+        let finishing = ticket(&shop, &payment).await.finish(200);
+        let latch = shop.facilitator.settle().latch.clone();
+        latch.hold();
+        on_a_runtime_that_stops(async move {
+            let finishing = tokio::spawn(finishing);
+            latch.reached(1).await;
+            if !waited_for {
+                // Its client has gone: it is in a task of its own.
+                finishing.abort();
+                assert!(finishing.await.unwrap_err().is_cancelled());
+            }
+        });
+        if taken_up {
+            // Its time limit ran by a clock that has stopped: it is not known, and asked for again.
+            until(async || shop.books().await == ["unknown"]).await;
+        }
+        shop.facilitator.settle().latch.let_go();
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        assert_eq!(shop.books().await, ["settled"]);
+        buy_when_free(&shop, &payment).await.assert_served();
+        assert_eq!(shop.facilitator.moved(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_is_asked_for_though_its_runtime_stops() {
+    let shop = Shop::open().await;
+    let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+    let finishing = ticket(&shop, &payment).await.finish(200);
+    shop.facilitator.settle().then(Say::YesButLost);
+    on_a_runtime_that_stops(async move { assert_eq!(finishing.await.unwrap_err().status, 502) });
+    assert_eq!(shop.books().await, ["unknown"]);
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(shop.books().await, ["settled"]);
+    buy_when_free(&shop, &payment).await.assert_served();
+    assert_eq!(shop.facilitator.moved(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drained_is_what_was_moved_from_a_runtime_that_stopped_too() {
+    let shop = Shop::open().await;
+    let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+    let finishing = ticket(&shop, &payment).await.finish(200);
+    // It has not begun when its runtime stops.
+    on_a_runtime_that_stops(async move { drop(tokio::spawn(finishing)) });
+    assert!(shop.paywall.drain(std::time::Duration::from_secs(60)).await);
+    assert_eq!(shop.books().await, ["settled"]);
 }

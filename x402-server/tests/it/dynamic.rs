@@ -12,7 +12,8 @@ use tower::{Layer, ServiceExt, service_fn};
 use x402_ledger::MemoryStore;
 use x402_server::layer::GateLayer;
 use x402_server::{
-    Admission, ConfigError, DynamicPrice, Gate, Inquiry, Paywall, Quote, Refused, Reply,
+    Admission, ConfigError, DynamicPrice, Entry, Gate, Hooks, Inquiry, Listing, Paywall, Quote,
+    Refused, Reply,
 };
 use x402_types::{PaymentRequired, Verbatim, decode};
 
@@ -74,7 +75,7 @@ async fn the_price_is_what_the_function_makes_of_the_request() {
         assert_eq!((inquiry.method(), inquiry.path()), ("GET", "/goods"));
         Said::Ok(inquiry.price(&format!("0.{:03}", pages * factor))?.description("pages").into())
     });
-    let gate = gate.gate();
+    let gate = gate.gate().unwrap();
     assert_eq!(amount(&ask(&gate, &Head::of("/goods", None)).await), "1000");
     assert_eq!(amount(&ask(&gate, &Head::of("/goods", Some("pages=7"))).await), "7000");
     let mut rush = Head::of("/goods", Some("pages=7"));
@@ -85,9 +86,29 @@ async fn the_price_is_what_the_function_makes_of_the_request() {
 }
 
 #[tokio::test]
+async fn what_is_said_once_stands_for_each_price_that_does_not_say_otherwise() {
+    let price = paywall(&Double::default()).await.price_by(|inquiry: Inquiry| async move {
+        let price = inquiry.price("$0.01")?;
+        Said::Ok(match inquiry.query_param("pages") {
+            Some(pages) => price.description(format!("{pages} pages")).into(),
+            None => price.into(),
+        })
+    });
+    let price = price.route("GET /goods").description("Pages").mime_type("text/plain");
+    let gate = price.bazaar(Listing::new()).gate().unwrap();
+    for (query, description) in [(None, "Pages"), (Some("pages=7"), "7 pages")] {
+        let terms = ask(&gate, &Head::of("/goods", query)).await;
+        assert_eq!(terms.resource.description.as_deref(), Some(description));
+        assert_eq!(terms.resource.mime_type.as_deref(), Some("text/plain"));
+        let extensions: Value = serde_json::from_str(terms.extensions.unwrap().as_str()).unwrap();
+        assert_eq!(extensions["bazaar"]["info"]["input"]["method"], "GET");
+    }
+}
+
+#[tokio::test]
 async fn a_price_that_was_told_is_payable_after_it_has_changed() {
     let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));
-    let gate = changing(&facilitator, &price).await.gate();
+    let gate = changing(&facilitator, &price).await.gate().unwrap();
     let payment = Payer::number(1).pay(&told(&gate).await).await;
     for now in [20_000, 5_000] {
         price.store(now, SeqCst);
@@ -102,7 +123,7 @@ async fn a_price_that_was_told_is_payable_after_it_has_changed() {
 #[tokio::test]
 async fn a_price_without_a_quote_is_payable_as_long_as_it_stands() {
     let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));
-    let gate = changing(&facilitator, &price).await.gate();
+    let gate = changing(&facilitator, &price).await.gate().unwrap();
     let echoes_little = |payment: Payment| {
         accepting(&payment, |accepted| {
             accepted["extra"] = json!({ "name": "USDC", "version": "2" });
@@ -119,7 +140,7 @@ async fn a_price_without_a_quote_is_payable_as_long_as_it_stands() {
 async fn a_quote_cannot_be_forged_stretched_or_taken_elsewhere() {
     let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));
     let dynamic = changing(&facilitator, &price).await;
-    let gate = dynamic.gate();
+    let gate = dynamic.gate().unwrap();
     let payer = Payer::number(1);
     let first = told(&gate).await;
     price.store(20_000, SeqCst);
@@ -149,7 +170,7 @@ async fn a_quote_cannot_be_forged_stretched_or_taken_elsewhere() {
     head.path = "/better-goods".to_owned();
     assert_eq!(refused(gate.admit(&head).await).status, 402);
     // At another server with another key.
-    let other = changing(&facilitator, &price).await.gate();
+    let other = changing(&facilitator, &price).await.gate().unwrap();
     assert_eq!(refused(buy(&other, &honest).await).status, 402);
     assert_eq!(facilitator.calls(), 0);
     assert!(matches!(buy(&gate, &honest).await, Admission::Admit(_)));
@@ -163,7 +184,7 @@ async fn servers_with_one_key_take_each_others_quotes() {
         let paywall: Paywall =
             builder(&facilitator, &MemoryStore::new()).quote_key([7; 32]).build().await.unwrap();
         let quote = move |it: Inquiry| async move { it.price(price).map(Quote::from) };
-        gates.push(paywall.price_by(quote).gate());
+        gates.push(paywall.price_by(quote).gate().unwrap());
     }
     let payment = Payer::number(1).pay(&told(&gates[0]).await).await;
     assert!(matches!(buy(&gates[1], &payment).await, Admission::Admit(_)));
@@ -172,7 +193,7 @@ async fn servers_with_one_key_take_each_others_quotes() {
 #[tokio::test]
 async fn a_quote_lapses() {
     let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));
-    let gate = changing(&facilitator, &price).await.valid_for(Duration::ZERO).gate();
+    let gate = changing(&facilitator, &price).await.valid_for(Duration::ZERO).gate().unwrap();
     let told = told(&gate).await;
     let extra: Value = told.accepts[0].extra.as_ref().unwrap().parse().unwrap();
     let expires = extra["quote"].as_str().unwrap().split('.').next().unwrap();
@@ -190,7 +211,8 @@ async fn what_the_function_gives_away_is_served_unpaid_and_kept_from_caches() {
     });
     let goods = Goods::default();
     let served = goods.clone();
-    let service = GateLayer::new(gate.gate()).layer(service_fn(move |it| served.clone().serve(it)));
+    let service =
+        GateLayer::new(gate.gate().unwrap()).layer(service_fn(move |it| served.clone().serve(it)));
     let answer = service.clone().oneshot(get("/goods", &[("x-member", "yes")])).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["cache-control"], "private");
@@ -211,16 +233,16 @@ async fn what_the_function_refuses_or_fails_at_is_not_served_and_not_told_why() 
     let refusing = paywall.price_by(|_: Inquiry| async {
         Said::Ok(Quote::Refuse(Refused::new(402, "sold_out", "There is none left.")))
     });
-    let reply = refused(buy(&refusing.gate(), &payment).await);
+    let reply = refused(buy(&refusing.gate().unwrap(), &payment).await);
     assert_eq!(reply.status, 403, "402 would ask for another payment");
     assert!(reply.body.contains("sold_out") && !reply.is_challenge());
     let failing = paywall
         .price_by(|_: Inquiry| async { Err::<Quote, _>("postgres://user:password@db is down") });
-    let reply = refused(buy(&failing.gate(), &payment).await);
+    let reply = refused(buy(&failing.gate().unwrap(), &payment).await);
     assert_eq!(reply.status, 500);
     assert!(!reply.body.contains("password") && !reply.is_challenge());
     let wrong = paywall.price_by(|it: Inquiry| async move { it.price("1,50").map(Quote::from) });
-    assert_eq!(refused(buy(&wrong.gate(), &payment).await).status, 500);
+    assert_eq!(refused(buy(&wrong.gate().unwrap(), &payment).await).status, 500);
     assert_eq!(facilitator.calls(), 0);
 }
 
@@ -237,7 +259,7 @@ async fn several_ways_to_pay_are_quoted_each() {
             Said::Ok(exact.or(upto).into())
         }
     });
-    let gate = gate.gate();
+    let gate = gate.gate().unwrap();
     let first = told(&gate).await;
     assert_eq!(first.accepts.len(), 2);
     assert!(first.accepts.iter().all(|offer| offer.pay_to == PAY_TO));
@@ -259,7 +281,7 @@ async fn a_quote_is_for_requests_that_say_the_same_where_the_price_looked() {
         let large = inquiry.header("x-size") == Some("large");
         Said::Ok(inquiry.price(&format!("0.{:03}", if large { 900 } else { pages }))?.into())
     });
-    let gate = gate.gate();
+    let gate = gate.gate().unwrap();
     // An address too long to be told whole is quoted whole.
     let long = format!("x={}", "y".repeat(3000));
     let cheap = ask(&gate, &Head::of("/goods", Some(&format!("pages=1&{long}")))).await;
@@ -280,7 +302,7 @@ async fn a_quote_is_for_requests_that_say_the_same_where_the_price_looked() {
 #[tokio::test]
 async fn a_refused_payment_is_told_the_price_of_now_and_gets_no_new_quote_of_old() {
     let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));
-    let gate = changing(&facilitator, &price).await.gate();
+    let gate = changing(&facilitator, &price).await.gate().unwrap();
     let payment = Payer::number(1).pay(&told(&gate).await).await;
     price.store(20_000, SeqCst);
     let invalid =
@@ -294,7 +316,7 @@ async fn a_refused_payment_is_told_the_price_of_now_and_gets_no_new_quote_of_old
 async fn what_was_settled_at_a_quote_is_owed_when_the_quote_has_lapsed() {
     let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));
     let dynamic = changing(&facilitator, &price).await.valid_for(Duration::ZERO);
-    let gate = dynamic.gate();
+    let gate = dynamic.gate().unwrap();
     let terms = told(&gate).await;
     let quoted = common::now();
     let (payment, unsettled) =
@@ -313,4 +335,110 @@ async fn what_was_settled_at_a_quote_is_owed_when_the_quote_has_lapsed() {
     // What was not settled pays the price of now.
     let reply = refused(buy(&gate, &unsettled).await);
     assert_eq!((reply.status, amount(&self::terms(&reply))), (402, "20000".to_owned()));
+}
+
+/// A function that sells, refuses, fails, or sells in another way, as it is told to.
+const SELLS: u64 = 0;
+const REFUSES: u64 = 1;
+const FAILS: u64 = 2;
+const SELLS_OTHERWISE: u64 = 3;
+
+fn fickle(paywall: &Paywall, mood: &Arc<AtomicU64>) -> Gate {
+    let mood = Arc::clone(mood);
+    let price = paywall.price_by(move |inquiry: Inquiry| {
+        let mood = mood.load(SeqCst);
+        async move {
+            match mood {
+                REFUSES => Ok(Quote::Refuse(Refused::new(410, "sold_out", "There is none left."))),
+                FAILS => Err("the database is down"),
+                SELLS_OTHERWISE => Ok(inquiry.price("$0.02").unwrap().permit2().into()),
+                _ => {
+                    assert_ne!(inquiry.header("x-size"), Some("large"), "not for sale");
+                    assert_eq!(inquiry.header("x-colour"), None);
+                    Ok(inquiry.price("$0.01").unwrap().into())
+                }
+            }
+        }
+    });
+    price.gate().unwrap()
+}
+
+/// The goods, in this size.
+fn sized(payment: Option<&Payment>, size: &'static str) -> Head {
+    let mut head = payment.map_or_else(|| Head::of("/goods", None), Head::paying);
+    head.headers.push(("x-size", size.as_bytes().to_vec()));
+    head
+}
+
+#[tokio::test]
+async fn what_is_owed_is_served_whatever_the_function_says_by_then() {
+    for (mood, status) in [(REFUSES, 410), (FAILS, 500), (SELLS_OTHERWISE, 402)] {
+        let (facilitator, now) = (Double::default(), Arc::new(AtomicU64::new(SELLS)));
+        let gate = fickle(&paywall(&facilitator).await, &now);
+        let terms = ask(&gate, &sized(None, "small")).await;
+        let payment = Payer::number(1).pay(&terms).await;
+        let head = || sized(Some(&payment), "small");
+        let Admission::Admit(ticket) = gate.admit(&head()).await else { panic!("not sold") };
+        now.store(mood, SeqCst);
+        // The client hangs up while it is settled.
+        drop(ticket.finish(200));
+        common::until(async || facilitator.moved() == 1).await;
+        let calls = facilitator.calls();
+        // It is owed in the size that was paid for.
+        for other in [sized(Some(&payment), "large"), Head::paying(&payment)] {
+            assert_eq!(refused(gate.admit(&other).await).status, status);
+        }
+        let mut ticket = None;
+        common::until(async || match gate.admit(&head()).await {
+            Admission::Admit(admitted) => ticket.insert(admitted).payment().receipt().is_some(),
+            Admission::Reject(reply) => reply.status != 409 && panic!("{reply:?}"),
+            other => panic!("{other:?}"),
+        })
+        .await;
+        assert_eq!(ticket.unwrap().finish(200).await.unwrap().len(), 1);
+        assert_eq!(refused(gate.admit(&head()).await).status, 409);
+        assert_eq!(facilitator.calls(), calls);
+    }
+}
+
+/// Gives everything away.
+struct Generous;
+
+impl Hooks for Generous {
+    async fn before_verify(&self, _: &x402_server::Payment) -> Entry {
+        Entry::GiveAway
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_owed_is_not_served_where_the_function_refuses() {
+    let (facilitator, now) = (Double::default(), Arc::new(AtomicU64::new(SELLS)));
+    let generous: Paywall =
+        builder(&facilitator, &MemoryStore::new()).hooks(Generous).build().await.unwrap();
+    for paywall in [paywall(&facilitator).await, generous] {
+        let gate = fickle(&paywall, &now);
+        let payment = Payer::number(1).pay(&ask(&gate, &sized(None, "small")).await).await;
+        let unsigned = payment.clone().with_signature(&format!("0x{}", "11".repeat(65)));
+        for (mood, status) in [(REFUSES, 410), (FAILS, 500)] {
+            now.store(mood, SeqCst);
+            for payment in [&payment, &unsigned] {
+                let reply = refused(gate.admit(&sized(Some(payment), "small")).await);
+                assert_eq!(reply.status, status);
+                assert!(!reply.is_challenge());
+            }
+        }
+        assert_eq!(facilitator.settle().calls(), 0);
+        // Nor is it used up.
+        now.store(SELLS, SeqCst);
+        let sold = gate.admit(&sized(Some(&payment), "small")).await;
+        assert!(matches!(sold, Admission::Admit(_) | Admission::GivenAway));
+    }
+}
+
+#[tokio::test]
+async fn a_quote_does_not_name_the_headers_that_it_was_made_of() {
+    let gate = fickle(&paywall(&Double::default()).await, &Arc::default());
+    let terms = ask(&gate, &sized(None, "small")).await;
+    let extra = terms.accepts[0].extra.as_ref().unwrap().as_str();
+    assert!(extra.contains("quote") && !extra.contains("size") && !extra.contains("colour"));
 }

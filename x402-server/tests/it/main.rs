@@ -26,6 +26,7 @@ mod hostile_facilitator;
 mod hostile_paths;
 mod hostile_payments;
 mod metrics;
+mod offer_receipts;
 #[cfg(feature = "utoipa")]
 mod openapi;
 mod payment_identifier;

@@ -344,7 +344,7 @@ async fn a_price_that_is_found_out_is_counted_on_the_route_that_it_says() {
             _ => inquiry.price("$0.02")?.route("GET /pages/{page}").into(),
         })
     });
-    let gate = dynamic.gate();
+    let gate = dynamic.gate().unwrap();
     for page in 1..=3 {
         let head = routed(&format!("/pages/{page}"), "/{*rest}");
         assert!(matches!(gate.admit(&head).await, Admission::Reject(_)));
@@ -352,4 +352,22 @@ async fn a_price_that_is_found_out_is_counted_on_the_route_that_it_says() {
     assert!(matches!(gate.admit(&routed("/free", "/{*rest}")).await, Admission::GivenAway));
     listening.assert_requests("GET /pages/{page}", "unpaid", 3);
     listening.assert_requests("/{*rest}", "given_away", 1);
+}
+
+#[tokio::test]
+async fn a_route_that_is_said_of_a_price_that_is_found_out_is_counted_whatever_is_found() {
+    let (mut listening, _guard) = listen();
+    let paywall = Shop::open().await.paywall;
+    let dynamic = paywall.price_by(async |inquiry: Inquiry| {
+        Ok::<Quote, ConfigError>(match inquiry.path() {
+            "/pages/free" => Quote::Free,
+            _ => inquiry.price("$0.02")?.into(),
+        })
+    });
+    let gate = dynamic.route("GET /pages/{page}").gate().unwrap();
+    let head = routed("/pages/1", "/{*rest}");
+    assert!(matches!(gate.admit(&head).await, Admission::Reject(_)));
+    assert!(matches!(gate.admit(&routed("/pages/free", "/{*rest}")).await, Admission::GivenAway));
+    listening.assert_requests("GET /pages/{page}", "unpaid", 1);
+    listening.assert_requests("GET /pages/{page}", "given_away", 1);
 }

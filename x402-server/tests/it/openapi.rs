@@ -7,7 +7,7 @@ use crate::common::{Double, SITE};
 use serde_json::{Value, json};
 use utoipa::{Modify, OpenApi};
 use x402_ledger::MemoryStore;
-use x402_server::Paywall;
+use x402_server::{ConfigError, Inquiry, Paywall, Quote};
 
 #[utoipa::path(get, path = "/weather/{city}", params(("city" = String, Path,)), responses(
     (status = 200, description = "Fine", body = String),
@@ -132,4 +132,18 @@ async fn described_twice_is_described_once() {
     let once = serde_json::to_value(&document).unwrap();
     paywall.directory().modify(&mut document);
     assert_eq!(serde_json::to_value(&document).unwrap(), once);
+}
+
+#[tokio::test]
+async fn a_price_that_is_told_with_each_request_has_no_amount() {
+    let paywall = paywall().await;
+    let price = paywall
+        .price_by(|it: Inquiry| async move { Ok::<Quote, ConfigError>(it.price("$0.01")?.into()) });
+    let _gate = price.route("GET /weather/{city}").gate().unwrap();
+    let document = document(&paywall);
+    let operation = &document["paths"]["/weather/{city}"]["get"];
+    let info = &operation["x-payment-info"];
+    assert_eq!(info["price"], json!({ "mode": "dynamic" }));
+    assert_eq!(info["offers"], json!([]));
+    assert!(operation["responses"]["402"].is_object(), "{operation}");
 }

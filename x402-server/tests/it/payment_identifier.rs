@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use x402_ledger::MemoryStore;
 use x402_server::layer::{Body, GateLayer};
-use x402_server::{Admission, Gate, Paywall, PaywallBuilder};
+use x402_server::{Admission, Gate, Paywall, PaywallBuilder, Price};
 use x402_types::{ErrorReason, SettleResponse, VerifyResponse};
 
 const ID: &str = "order_0123456789";
@@ -212,7 +212,7 @@ async fn where_no_names_are_taken_a_name_does_nothing() {
 #[tokio::test]
 async fn clients_of_version_1_are_sold_to_only_where_names_are_free() {
     for required in [true, false] {
-        let change = |price: x402_server::Price| price.payment_identifier(required);
+        let change = |price: Price| price.payment_identifier(required);
         let shop = Shop::open_with(Goods::default(), PaywallBuilder::accept_v1, change).await;
         let header = pay(&shop).await.v1_header();
         let answer = shop.send(get("/goods", &[("x-payment", &header)])).await;
@@ -267,7 +267,7 @@ async fn an_upfront_answer_is_kept_too_and_one_that_is_owed_is_made() {
         let status = if run == 0 { 500 } else { 200 };
         http::Response::builder().status(status).body(Full::from(run.to_string())).unwrap()
     });
-    let change = |price: x402_server::Price| price.upfront().payment_identifier(false);
+    let change = |price: Price| price.upfront().payment_identifier(false);
     let shop = Shop::open_with(goods, |it| it, change).await;
     let payment = named(pay(&shop).await, ID);
     assert_eq!(shop.buy(&payment).await.status, 500);
@@ -302,7 +302,7 @@ async fn an_answer_whose_client_hung_up_is_kept() {
 #[tokio::test]
 async fn an_answer_above_the_limit_is_passed_on_and_not_kept() {
     let limit = |it: PaywallBuilder| it.stored_answers(MARKER.len() - 1, 1 << 20);
-    let change = |price: x402_server::Price| price.payment_identifier(false);
+    let change = |price: Price| price.payment_identifier(false);
     let shop = Shop::open_with(Goods::default(), limit, change).await;
     let payment = named(pay(&shop).await, ID);
     shop.buy(&payment).await.assert_served();
@@ -313,7 +313,7 @@ async fn an_answer_above_the_limit_is_passed_on_and_not_kept() {
 #[tokio::test]
 async fn a_full_store_refuses_and_forgets_nobody() {
     let limit = |it: PaywallBuilder| it.stored_answers(4096, 9000);
-    let change = |price: x402_server::Price| price.payment_identifier(false);
+    let change = |price: Price| price.payment_identifier(false);
     let shop = Shop::open_with(counted(), limit, change).await;
     let first = named(pay(&shop).await, ID);
     let served = shop.buy(&first).await;
@@ -322,11 +322,11 @@ async fn a_full_store_refuses_and_forgets_nobody() {
     for number in 0..8 {
         let payment = pay(&shop).await;
         let id = format!("{OTHER_ID}{number}");
-        let (before, runs) = (shop.facilitator.calls(), shop.goods.runs());
+        let (before, runs) = (shop.facilitator.settle().calls(), shop.goods.runs());
         let answer = shop.buy(&named(payment.clone(), &id)).await;
         if answer.status != 201 {
             assert_eq!(answer.assert_refused(503).error(), "payments_unavailable");
-            assert_eq!((shop.facilitator.calls(), shop.goods.runs()), (before, runs));
+            assert_eq!((shop.facilitator.settle().calls(), shop.goods.runs()), (before, runs));
             refused = Some(payment);
             break;
         }
@@ -334,6 +334,142 @@ async fn a_full_store_refuses_and_forgets_nobody() {
     assert_eq!(shop.buy(&first).await.body, served.body);
     // Without the guarantee it is as good as before.
     assert_eq!(shop.buy(&refused.expect("a full store")).await.status, 201);
+}
+
+/// A shop with room for one answer.
+async fn small(change: fn(Price) -> Price) -> Shop {
+    let limit = |it: PaywallBuilder| it.stored_answers(4096, 8000);
+    Shop::open_with(counted(), limit, |price| change(price.payment_identifier(false))).await
+}
+
+#[tokio::test]
+async fn payments_that_nobody_has_found_good_take_no_room_from_others() {
+    for change in [Price::authorization as fn(Price) -> Price, Price::upfront] {
+        let shop = small(change).await;
+        shop.facilitator.verify().always(Say::Nothing);
+        shop.facilitator.settle().always(Say::Nothing);
+        let mut waiting = Vec::new();
+        for number in 0..20 {
+            let payment = named(pay(&shop).await, &format!("{OTHER_ID}{number}"));
+            let shop = shop.clone();
+            waiting.push(tokio::spawn(async move { shop.buy(&payment).await }));
+        }
+        until(async || shop.facilitator.calls() == 20).await;
+        let poor = VerifyResponse::invalid(ErrorReason::InsufficientFunds, None);
+        shop.facilitator.verify().always(Say::This(poor));
+        let failed =
+            SettleResponse::failed(ErrorReason::InsufficientFunds, None, "", "eip155:84532");
+        shop.facilitator.settle().always(Say::This(failed));
+        for number in 20..40 {
+            let payment = named(pay(&shop).await, &format!("{OTHER_ID}{number}"));
+            shop.buy(&payment).await.assert_challenged("insufficient_funds");
+        }
+        shop.facilitator.verify().always(Say::Yes);
+        shop.facilitator.settle().always(Say::Yes);
+        let payment = named(pay(&shop).await, ID);
+        let served = shop.buy(&payment).await;
+        assert_eq!(served.status, 201);
+        assert_eq!(shop.buy(&payment).await.body, served.body);
+        assert_eq!(shop.goods.runs(), 1);
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_nothing_is_settled_before_it_is_served() {
+    let shop = small(Price::upfront).await;
+    shop.goods.latch.hold();
+    let first = tokio::spawn({
+        let (shop, payment) = (shop.clone(), named(pay(&shop).await, ID));
+        async move { shop.buy(&payment).await }
+    });
+    shop.goods.latch.reached(1).await;
+    let payment = named(pay(&shop).await, OTHER_ID);
+    let refused = shop.buy(&payment).await;
+    assert_eq!(refused.assert_refused(503).error(), "payments_unavailable");
+    assert_eq!(shop.facilitator.moved(), 1);
+    shop.goods.latch.let_go();
+    assert_eq!(first.await.unwrap().status, 201);
+    // Its answer is small.
+    assert_eq!(shop.buy(&payment).await.status, 201);
+}
+
+#[tokio::test]
+async fn what_was_settled_when_the_room_had_gone_is_served_and_not_kept() {
+    let shop = small(Price::upfront).await;
+    shop.facilitator.settle().latch.hold();
+    shop.goods.latch.hold();
+    let payments = [named(pay(&shop).await, ID), named(pay(&shop).await, OTHER_ID)];
+    let purchases = payments.clone().map(|payment| {
+        let shop = shop.clone();
+        tokio::spawn(async move { shop.buy(&payment).await })
+    });
+    shop.facilitator.settle().latch.reached(2).await;
+    shop.facilitator.settle().latch.let_go();
+    shop.goods.latch.reached(2).await;
+    shop.goods.latch.let_go();
+    for purchase in purchases {
+        let served = purchase.await.unwrap();
+        assert_eq!(served.status, 201);
+        assert!(served.receipt().unwrap().success);
+    }
+    let mut again = Vec::new();
+    for payment in &payments {
+        again.push(shop.buy(payment).await.status);
+    }
+    again.sort_unstable();
+    assert_eq!(again, [201, 409]);
+    assert_eq!((shop.goods.runs(), shop.facilitator.moved()), (2, 2));
+}
+
+#[tokio::test]
+async fn what_is_owed_is_served_when_there_is_no_room() {
+    let run = AtomicUsize::new(0);
+    let goods = Goods::made(move |_| {
+        let status = if run.fetch_add(1, Ordering::SeqCst) == 0 { 500 } else { 200 };
+        http::Response::builder().status(status).body(Full::from(MARKER)).unwrap()
+    });
+    let limit = |it: PaywallBuilder| it.stored_answers(4096, 8000);
+    let change = |price: Price| price.upfront().payment_identifier(false);
+    let shop = Shop::open_with(goods, limit, change).await;
+    let payment = named(pay(&shop).await, ID);
+    assert_eq!(shop.buy(&payment).await.status, 500);
+    shop.goods.latch.hold();
+    let other = tokio::spawn({
+        let (shop, payment) = (shop.clone(), named(pay(&shop).await, OTHER_ID));
+        async move { shop.buy(&payment).await }
+    });
+    shop.goods.latch.reached(2).await;
+    let owed = tokio::spawn({
+        let (shop, payment) = (shop.clone(), payment.clone());
+        async move { shop.buy(&payment).await }
+    });
+    shop.goods.latch.reached(3).await;
+    shop.goods.latch.let_go();
+    owed.await.unwrap().assert_served();
+    other.await.unwrap().assert_served();
+    assert_eq!(shop.buy(&payment).await.assert_refused(409).error(), "payment_already_used");
+}
+
+#[tokio::test]
+async fn a_named_stream_needs_no_room_for_an_answer() {
+    let facilitator = Double::default();
+    let paywall: Paywall = builder(&facilitator, &MemoryStore::new())
+        .stored_answers(1 << 20, 2000)
+        .build()
+        .await
+        .unwrap();
+    let price = || paywall.price("$0.01").unwrap().payment_identifier(false);
+    let (stream, page) = (price().streaming().gate().unwrap(), price().upto().gate().unwrap());
+    let payment = named(pay_at(&page).await, ID);
+    let Admission::Reject(reply) = page.admit(&Head::paying(&payment)).await else { panic!() };
+    assert_eq!(reply.status, 503);
+    let payment = named(pay_at(&stream).await, ID);
+    let Admission::Admit(ticket) = stream.admit(&Head::paying(&payment)).await else { panic!() };
+    assert_eq!(ticket.keeps(), None);
+    assert_eq!(ticket.finish(200).await.unwrap().len(), 1);
+    let Admission::Reject(reply) = stream.admit(&Head::paying(&payment)).await else { panic!() };
+    assert!(reply.body.contains("payment_already_used"), "{}", reply.body);
 }
 
 type Boxed = UnsyncBoxBody<Bytes, BoxError>;

@@ -340,6 +340,51 @@ async fn what_became_free_is_free_and_what_is_gone_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_owed_is_served_long_after_the_list_was_replaced() {
+    for named in [false, true] {
+        let facilitator = Double::default();
+        let paywall: Paywall = builder(&facilitator, &MemoryStore::new()).build().await.unwrap();
+        let said = if named { "payment_identifier = \"required\"\n" } else { "" };
+        let table = paywall.price_list(goods(&format!("price = \"0.01\"\n{said}"))).unwrap();
+        let table = table.honour_for(Duration::ZERO);
+        let gate = table.gate();
+        for (payer, now) in [
+            (1, goods("price = \"0.02\"")),
+            (2, goods("price = \"0.01\"\nmax_timeout_seconds = 60")),
+            (3, list("unlisted = \"refuse\"")),
+        ] {
+            table.replace(goods(&format!("price = \"0.01\"\n{said}"))).unwrap();
+            let name = |mut payment: Payment| {
+                let id = format!("order_{:.16}", &payment.nonce()[2..]);
+                let info = serde_json::json!({ "required": true, "id": id });
+                let extensions = serde_json::json!({ "payment-identifier": { "info": info } });
+                payment.extensions = named.then(|| extensions.to_string());
+                payment
+            };
+            let (payment, unsettled) = (name(pay(&gate, payer).await), name(pay(&gate, 9).await));
+            let Admission::Admit(ticket) = buy(&gate, &payment).await else { panic!("not sold") };
+            // The handler fails, or the client hangs up; it is settled all the same.
+            let moved = facilitator.moved() + 1;
+            drop(ticket.finish(200));
+            crate::common::until(async || facilitator.moved() == moved).await;
+            table.replace(now).unwrap();
+            let (mut ticket, calls) = (None, facilitator.calls());
+            crate::common::until(async || match buy(&gate, &payment).await {
+                Admission::Admit(admitted) => ticket.insert(admitted).payment().receipt().is_some(),
+                Admission::Reject(reply) => reply.status != 409 && panic!("{reply:?}"),
+                other => panic!("{other:?}"),
+            })
+            .await;
+            let reply = refused(buy(&gate, &unsettled).await);
+            assert_eq!(reply.status, if payer == 3 { 404 } else { 402 });
+            assert_eq!(ticket.unwrap().finish(200).await.unwrap().len(), 1);
+            assert_eq!(refused(buy(&gate, &payment).await).status, 409);
+            assert_eq!(facilitator.calls(), calls);
+        }
+    }
+}
+
+#[tokio::test]
 async fn terms_of_a_route_that_was_cheaper_elsewhere_are_not_honoured() {
     let both = |cheap: &str, goods: &str| {
         list(&format!(

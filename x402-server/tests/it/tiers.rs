@@ -29,7 +29,7 @@ async fn gate() -> Gate {
             Ok::<_, ConfigError>(Quote::from(price))
         }
     });
-    price.sign_in().gate()
+    price.sign_in().gate().unwrap()
 }
 
 async fn refused(gate: &Gate, head: &Head) -> Reply {
@@ -103,6 +103,24 @@ async fn a_challenge_signs_in_once_and_only_the_server_makes_them() {
     let twice = encode(&json!({})).unwrap().into_bytes();
     let head = Head::with(vec![("sign-in-with-x", twice.clone()), ("sign-in-with-x", twice)]);
     assert_eq!(refused(&gate, &head).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_challenge_signs_in_at_one_price_of_a_paywall_only() {
+    let paywall: Paywall = builder(&Double::default(), &MemoryStore::new()).build().await.unwrap();
+    let gates = [(); 2].map(|()| {
+        let price = paywall.price_by(|it: Inquiry| async move {
+            it.price(if it.payer().is_some() { "$0.001" } else { "$0.01" }).map(Quote::from)
+        });
+        price.sign_in().gate().unwrap()
+    });
+    let challenge = challenge(&terms(&gates[0], &Head::with(Vec::new())).await);
+    let message = signed(&challenge, &member()).await;
+    let own = terms(&gates[1], &signing_in(&message)).await;
+    assert_eq!(own.accepts[0].amount.to_string(), "1000");
+    for gate in &gates {
+        assert_eq!(refused(gate, &signing_in(&message)).await.status, 401);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
-use super::Declared;
+use super::{Declared, Extensions};
+use crate::RawObject;
+use crate::json::object;
 
 /// The key of this extension.
 pub const KEY: &str = "builder-code";
@@ -80,6 +83,25 @@ impl Info {
         Ok(Self { app: None, wallet: None, services })
     }
 
+    /// Whom a payment's `extensions` name, as a facilitator reads them: for an account of who took
+    /// part no payment is refused. What is no code is passed over, and so are services beyond the
+    /// first [`MAX_ECHOED`]; nobody is named where the extension is not well formed. The wallet is
+    /// not for a client to say.
+    pub fn named_in(extensions: &RawObject) -> Self {
+        let code = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
+        let Some(Named { app, services }) = named(extensions) else { return Self::default() };
+        let services = match &services {
+            Some(Value::Array(services)) => services.as_slice(),
+            Some(service) => std::slice::from_ref(service),
+            None => &[],
+        };
+        Self {
+            app: app.as_ref().and_then(code),
+            wallet: None,
+            services: services.iter().filter_map(code).take(MAX_ECHOED).collect(),
+        }
+    }
+
     /// What a facilitator makes of a client's answer: the wallet is its own, and its service comes
     /// last where it is not named already.
     ///
@@ -131,6 +153,27 @@ impl Info {
         suffix.extend([0x80, 0x21].repeat(8));
         Ok(suffix)
     }
+}
+
+/// An answer as it came.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(deserialize_with = "object")]
+    info: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(rename = "a", default)]
+    app: Option<Value>,
+    #[serde(rename = "s", default)]
+    services: Option<Value>,
+}
+
+fn named(extensions: &RawObject) -> Option<Named> {
+    let extensions = Extensions::read(extensions).ok()?;
+    let answer: RawObject = extensions.raw(KEY)?.parse().ok()?;
+    answer.parse::<Answer>().ok().map(|answer| answer.info)
 }
 
 const fn at_most(allowed: usize, services: &[Code]) -> Result<(), CodeError> {

@@ -76,7 +76,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let price = price.valid_for(Duration::from_secs(30)).sign_in();
 
     let app = Router::new()
-        .route("/reports/{name}", get(report).layer(GateLayer::new(price.gate())))
+        .route("/reports/{name}", get(report).layer(GateLayer::new(price.gate()?)))
         .with_state(desk);
 
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());

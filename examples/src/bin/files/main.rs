@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         move |inquiry| by_size(folder.clone(), inquiry)
     });
     // The gate stands before the server of files itself: no path goes around it.
-    let files = get_service(ServeDir::new(folder)).route_layer(GateLayer::new(price.gate()));
+    let files = get_service(ServeDir::new(folder)).route_layer(GateLayer::new(price.gate()?));
     let app = Router::new()
         .route("/", get(async || "Files, at $0.001 for each megabyte\n"))
         .fallback_service(files);

@@ -29,6 +29,7 @@ async fn twice() {}
 async fn many(
     _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>,
     _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>, _: State<u8>,
+    _: State<u8>,
 ) {
 }
 

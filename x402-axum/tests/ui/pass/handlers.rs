@@ -123,7 +123,7 @@ pub(crate) fn main() {
     async fn within() -> &'static str {
         "a function"
     }
-    let _ = |paid, words: x402_axum::__private::Later<String>| anything(paid, words);
+    let _ = |unpaid: x402_axum::__private::Unpaid<(String,)>| anything(unpaid);
     let _: Router = Router::new()
         .route("/everything", routing::get(everything))
         .route("/nothing", routing::any(nothing))

@@ -133,6 +133,7 @@ pub(crate) struct Payment {
     pub(crate) authorization: Authorization,
     /// What for.
     pub(crate) resource: String,
+    pub(crate) extensions: Option<RawObject>,
 }
 
 impl Payment {
@@ -151,7 +152,7 @@ impl Payment {
             nonce,
         };
         let resource = "https://api.example.com/weather".to_owned();
-        Self { payer, offer, authorization, resource }
+        Self { payer, offer, authorization, resource, extensions: None }
     }
 
     pub(crate) fn of_resource(mut self, address: &str) -> Self {
@@ -206,7 +207,7 @@ impl Payment {
             resource: Some(ResourceInfo::new(&self.resource)),
             accepted: Verbatim::new(accepted).unwrap(),
             payload,
-            extensions: None,
+            extensions: self.extensions.clone(),
         };
         Request::v2(VerifyRequest {
             x402_version: Default::default(),

@@ -15,7 +15,7 @@ use super::offers::{Cost, Offers, has};
 use super::path::Canonical;
 use crate::engine;
 use crate::engine::{Ask, Asked, Asking, Gate, Offered, Refused, RequestInfo};
-use crate::paywall::Paywall;
+use crate::paywall::{Paywall, Price};
 
 /// The prices of a whole site, as they are at this moment. Made by [`Paywall::price_list`].
 ///
@@ -104,7 +104,7 @@ impl Paywall {
 impl PriceTable {
     /// How long what a list asked can be paid after it was replaced: a minute unless said otherwise.
     /// Only where the new list asks for something too. Counts from the next replacement on, for all
-    /// clones. A payment that was settled and not served is owed as long, and not longer.
+    /// clones. A payment that was settled and not served is owed whatever the list says by then.
     #[must_use]
     pub fn honour_for(self, time: Duration) -> Self {
         self.inner.state.write().unwrap_or_else(PoisonError::into_inner).honour_for = time;
@@ -214,6 +214,13 @@ impl Ask for PriceTable {
         accepted: Option<Verbatim<PaymentRequirements>>,
     ) -> Asking {
         Box::pin(ready(self.asked(request, accepted.as_deref())))
+    }
+
+    fn owed(&self, request: &RequestInfo, accepted: &PaymentRequirements) -> Option<Offered> {
+        // A list's prices are made of nothing but what the claim knows, method and address: what is
+        // owed for those was settled at some list's price.
+        Canonical::of(request.path()).ok()?;
+        Price::owed(&self.inner.paywall, accepted)
     }
 }
 

@@ -162,3 +162,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_facilitator_reads_what_is_a_code_and_passes_over_what_is_none() {
+    let named = |json: &str| Info::named_in(&json.parse().unwrap());
+    let of = |info: &str| named(&format!(r#"{{"builder-code":{{"info":{info}}}}}"#));
+    assert_eq!(of(r#"{"a":"app","s":["s1","S2",3,"s4"]}"#), info("app", "", &["s1", "s4"]));
+    assert_eq!(of(r#"{"a":"app","w":"wallet"}"#), info("app", "", &[]), "no word of the wallet's");
+    assert_eq!(of(r#"{"a":7,"s":"alone"}"#), info("", "", &["alone"]));
+    let many: Vec<String> = (0..10_000).map(|at| format!("\"s{at}\"")).collect();
+    assert_eq!(of(&format!(r#"{{"s":[{}]}}"#, many.join(","))).services.len(), 10);
+    for nobody in [
+        "{}",
+        r#"{"builder-code":null}"#,
+        r#"{"builder-code":[]}"#,
+        r#"{"builder-code":{"info":["app"]}}"#,
+        r#"{"builder-code":{"info":{"a":"app","a":"other"}}}"#,
+        r#"{"builder-code":{"info":{"a":"app"}},"builder-code":{"info":{"a":"app"}}}"#,
+        r#"{"builder-code":{"a":"app"}}"#,
+    ] {
+        assert_eq!(named(nobody), Info::default(), "{nobody}");
+    }
+}
