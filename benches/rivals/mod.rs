@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use x402_evm::{ExactEvmPayer, LocalSigner};
 use x402_server::{Paywall, PaywallBuilder};
+use x402_types::header::encode_json;
 use x402_types::scheme::ClientScheme;
-use x402_types::{PaymentPayload, PaymentRequired, Verbatim, Version, decode, encode};
+use x402_types::{PaymentPayload, PaymentRequired, Verbatim, Version, decode};
 
 use crate::figures::median;
 use crate::load::requests_per_second;
@@ -119,7 +120,7 @@ fn payment(terms: &PaymentRequired, payload: &Value) -> Result<String, Error> {
         payload: x402_types::RawObject::new(payload)?,
         extensions: None,
     };
-    Ok(encode(&Verbatim::new(payment)?)?)
+    Ok(encode_json(Verbatim::new(payment)?.as_str().as_bytes()))
 }
 
 pub fn with_payment(header: &String) -> Option<Vec<u8>> {

@@ -45,7 +45,7 @@ async fn payment() -> Result<Request, Error> {
         x402_version: Version,
         payment_payload: Verbatim::new(payment)?,
         payment_requirements: offer,
-    })?)
+    }))
 }
 
 fn chain(provider: &RootProvider) -> Result<Chain, Error> {

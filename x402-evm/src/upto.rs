@@ -68,7 +68,7 @@ impl<S: Signer> ClientScheme for UptoEvmPayer<S> {
     }
 
     fn payer(&self) -> String {
-        self.account.signer.address().to_string()
+        self.account.signer.address().to_string().to_lowercase()
     }
 
     fn can_pay(&self, offer: &PaymentRequirements) -> Result<(), Refusal> {

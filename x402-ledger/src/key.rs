@@ -15,17 +15,51 @@ use x402_types::Network;
 /// process. The order of keys means nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Parts", into = "Parts")]
-pub struct PaymentKey(Arc<Inner>);
+pub struct PaymentKey {
+    /// Compared first: keys that differ nearly always differ here.
+    hash: u64,
+    inner: Arc<Inner>,
+}
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Inner {
-    /// Compared first: keys that differ nearly always differ here.
-    hash: u64,
     network: Network,
-    /// Asset, payer and nonce in a row: there may be millions of keys.
+    /// Asset, payer and nonce in a row.
     rest: Box<str>,
     asset_end: usize,
     payer_end: usize,
+    /// The same as bytes.
+    evm: Option<Evm>,
+}
+
+/// A key of an EVM chain, with a nonce of 32 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Evm {
+    hash: u64,
+    chain_id: u64,
+    asset: [u8; 20],
+    payer: [u8; 20],
+    nonce: [u8; 32],
+}
+
+impl Evm {
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(crate) fn key(&self) -> PaymentKey {
+        let hex = |bytes: &[u8]| const_hex::encode_prefixed(bytes);
+        let (asset, payer, nonce) = (hex(&self.asset), hex(&self.payer), hex(&self.nonce));
+        PaymentKey::new(Network::eip155(self.chain_id), &asset, &payer, &nonce)
+    }
+}
+
+/// The bytes of `0x` and just so many digits. Keys have them in lower case.
+fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 2 * N)?;
+    let mut bytes = [0; N];
+    const_hex::decode_to_slice(digits, &mut bytes).ok()?;
+    Some(bytes)
 }
 
 static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -42,45 +76,59 @@ impl PaymentKey {
     /// The key of a payment. On EVM chains, where hexadecimal digits have no case, all parts are
     /// folded to lower case.
     pub fn new(network: Network, asset: &str, payer: &str, nonce: &str) -> Self {
-        let evm = network.chain_id().is_some();
+        let chain_id = network.chain_id();
         let asset_end = asset.len();
         let payer_end = asset_end + payer.len();
         let mut rest = [asset, payer, nonce].concat();
-        if evm {
+        if chain_id.is_some() {
             rest.make_ascii_lowercase();
         }
         let hash = HASHES.hash_one((&network, &rest, asset_end, payer_end));
-        Self(Arc::new(Inner { hash, network, rest: rest.into(), asset_end, payer_end }))
+        let evm = chain_id.and_then(|chain_id| {
+            let (asset, payer, nonce) = (bytes(asset)?, bytes(payer)?, bytes(nonce)?);
+            Some(Evm { hash, chain_id, asset, payer, nonce })
+        });
+        let inner = Inner { network, rest: rest.into(), asset_end, payer_end, evm };
+        Self { hash, inner: Arc::new(inner) }
+    }
+
+    /// What it hashes to.
+    pub(crate) fn prehashed(&self) -> u64 {
+        self.hash
+    }
+
+    pub(crate) fn evm(&self) -> Option<&Evm> {
+        self.inner.evm.as_ref()
     }
 
     fn part(&self, range: Range<usize>) -> &str {
-        self.0.rest.get(range).unwrap_or_default()
+        self.inner.rest.get(range).unwrap_or_default()
     }
 
     /// The chain.
     pub fn network(&self) -> &Network {
-        &self.0.network
+        &self.inner.network
     }
 
     /// The token.
     pub fn asset(&self) -> &str {
-        self.part(0..self.0.asset_end)
+        self.part(0..self.inner.asset_end)
     }
 
     /// Who pays.
     pub fn payer(&self) -> &str {
-        self.part(self.0.asset_end..self.0.payer_end)
+        self.part(self.inner.asset_end..self.inner.payer_end)
     }
 
     /// What the payer uses once.
     pub fn nonce(&self) -> &str {
-        self.part(self.0.payer_end..self.0.rest.len())
+        self.part(self.inner.payer_end..self.inner.rest.len())
     }
 }
 
 impl Hash for PaymentKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash.hash(state);
+        self.hash.hash(state);
     }
 }
 

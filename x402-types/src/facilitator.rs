@@ -7,8 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::message::peek_version;
 use crate::{
-    JsonError, Network, SettleResponse, SupportedResponse, Verbatim, VerifyRequest, VerifyResponse,
-    v1,
+    Network, SettleResponse, SupportedResponse, Verbatim, VerifyRequest, VerifyResponse, v1,
 };
 
 /// A call to a facilitator under way.
@@ -62,19 +61,17 @@ pub enum Request {
 
 impl Request {
     /// A question of version 2.
-    ///
-    /// # Errors
-    /// Where it does not serialize.
-    pub fn v2(question: VerifyRequest) -> Result<Self, JsonError> {
-        Verbatim::new(question).map(Self::V2)
+    pub fn v2(question: VerifyRequest) -> Self {
+        let VerifyRequest { payment_payload, payment_requirements, .. } = &question;
+        let text = written(2, payment_payload.as_str(), payment_requirements.as_str());
+        Self::V2(Verbatim::of(text, question))
     }
 
     /// A question of version 1.
-    ///
-    /// # Errors
-    /// Where it does not serialize.
-    pub fn v1(question: v1::VerifyRequest) -> Result<Self, JsonError> {
-        Verbatim::new(question).map(Self::V1)
+    pub fn v1(question: v1::VerifyRequest) -> Self {
+        let v1::VerifyRequest { payment_payload, payment_requirements, .. } = &question;
+        let text = written(1, payment_payload.as_str(), payment_requirements.as_str());
+        Self::V1(Verbatim::of(text, question))
     }
 
     /// Its JSON, as it was read or is sent.
@@ -92,6 +89,21 @@ impl Request {
             Self::V1(request) => Network::from_v1_name(&request.payment_requirements.network).ok(),
         }
     }
+}
+
+/// A question as it serializes. Its parts are JSON already, and need not be read again.
+fn written(version: u8, payload: &str, requirements: &str) -> String {
+    let (x402_version, end) = (version.to_string(), "}");
+    [
+        r#"{"x402Version":"#,
+        &x402_version,
+        r#","paymentPayload":"#,
+        payload,
+        r#","paymentRequirements":"#,
+        requirements,
+        end,
+    ]
+    .concat()
 }
 
 impl<'de> Deserialize<'de> for Request {

@@ -10,8 +10,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::JsonError;
 use crate::hostile::from_hostile;
+use crate::{JsonError, Verbatim};
 
 /// 402, from server to client: the terms, a [`PaymentRequired`](crate::PaymentRequired).
 pub const PAYMENT_REQUIRED: &str = "PAYMENT-REQUIRED";
@@ -84,6 +84,21 @@ pub fn decode<T: DeserializeOwned>(value: &[u8], limit: usize) -> Result<T, Deco
     Ok(from_hostile(&json)?)
 }
 
+/// [`decode`], with the very text that the message was read from.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_verbatim<T: DeserializeOwned>(
+    value: &[u8],
+    limit: usize,
+) -> Result<Verbatim<T>, DecodeError> {
+    let json = decode_to_json(value, limit)?;
+    let value = from_hostile(&json)?;
+    let trimmed = json.trim_ascii();
+    let text = if trimmed.len() == json.len() { json } else { trimmed.to_owned() };
+    Ok(Verbatim::of(text, value))
+}
+
 /// Reads the JSON text out of a header's value of at most `limit` bytes, without looking at it.
 ///
 /// # Errors
@@ -93,9 +108,10 @@ pub fn decode_to_json(value: &[u8], limit: usize) -> Result<String, DecodeError>
     if value.len() > limit {
         return Err(DecodeError::TooLong { length: value.len(), limit });
     }
-    let url_safe = value.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let engine = if url_safe { &URL_SAFE_LENIENT } else { &STANDARD_LENIENT };
-    let bytes = engine.decode(value).map_err(DecodeError::Base64)?;
+    let bytes = STANDARD_LENIENT
+        .decode(value)
+        .or_else(|error| URL_SAFE_LENIENT.decode(value).map_err(|_| error))
+        .map_err(DecodeError::Base64)?;
     String::from_utf8(bytes).map_err(|error| DecodeError::Utf8(error.utf8_error()))
 }
 

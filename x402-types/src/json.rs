@@ -103,7 +103,8 @@ pub struct Verbatim<T>(Arc<Read<T>>);
 
 #[derive(Clone)]
 struct Read<T> {
-    raw: Box<RawValue>,
+    /// A JSON object.
+    text: Box<str>,
     value: T,
 }
 
@@ -113,15 +114,20 @@ impl<T: Serialize> Verbatim<T> {
     /// # Errors
     /// Where the value does not serialize.
     pub fn new(value: T) -> Result<Self, JsonError> {
-        let raw = to_raw_value(&value)?;
-        Ok(Self(Arc::new(Read { raw, value })))
+        let text = serde_json::to_string(&value)?;
+        Ok(Self::of(text, value))
     }
 }
 
 impl<T> Verbatim<T> {
+    /// A message, and the text that it was read from or is written as.
+    pub(crate) fn of(text: impl Into<Box<str>>, value: T) -> Self {
+        Self(Arc::new(Read { text: text.into(), value }))
+    }
+
     /// The text, as read.
     pub fn as_str(&self) -> &str {
-        self.0.raw.get()
+        &self.0.text
     }
 }
 
@@ -171,7 +177,9 @@ impl<T: DeserializeOwned> FromStr for Verbatim<T> {
 
 impl<T> Serialize for Verbatim<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.raw.serialize(serializer)
+        let raw: &RawValue =
+            serde_json::from_str(self.as_str()).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
     }
 }
 
@@ -179,7 +187,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Verbatim<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let RawObject(raw) = RawObject::deserialize(deserializer)?;
         let value = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        Ok(Self(Arc::new(Read { raw, value })))
+        Ok(Self::of(raw, value))
     }
 }
 

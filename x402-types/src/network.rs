@@ -105,11 +105,12 @@ impl Network {
     /// # Errors
     /// [`NetworkError::Unknown`] where version 1 has no such name.
     pub fn from_v1_name(name: &str) -> Result<Self, NetworkError> {
-        V1_NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, caip2)| Self(Cow::Borrowed(caip2)))
-            .ok_or_else(|| NetworkError::Unknown(excerpt(name)))
+        Self::find_v1_name(name).ok_or_else(|| NetworkError::Unknown(excerpt(name)))
+    }
+
+    fn find_v1_name(name: &str) -> Option<Self> {
+        let (_, caip2) = V1_NAMES.iter().find(|(known, _)| *known == name)?;
+        Some(Self(Cow::Borrowed(caip2)))
     }
 
     /// The name in version 1, where it has one.
@@ -158,7 +159,7 @@ impl FromStr for Network {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        Self::from_v1_name(text).or_else(|_| Self::from_caip2(text))
+        Self::find_v1_name(text).map_or_else(|| Self::from_caip2(text), Ok)
     }
 }
 

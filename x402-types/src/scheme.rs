@@ -58,7 +58,7 @@ pub enum Check {
 /// What a sound payment says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedPayment {
-    /// Who pays, in the network's canonical spelling. Unproven unless the signature was checked to be
+    /// Who pays, in canonical spelling: on EVM chains in lower case. Unproven unless the signature was checked to be
     /// that of the payer's key.
     pub payer: String,
     /// What makes this payment one of its payer's, in canonical spelling: together with network,

@@ -1,4 +1,4 @@
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, hex};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use x402_types::scheme::{Check, CheckedPayment, Refusal, ServerScheme, Terms};
@@ -257,8 +257,8 @@ fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error
 /// What a payment by EIP-3009 says, in the words that every scheme has.
 pub(super) fn checked(authorization: &Authorization) -> CheckedPayment {
     CheckedPayment {
-        payer: authorization.from.to_string(),
-        nonce: authorization.nonce.to_string(),
+        payer: hex::encode_prefixed(authorization.from),
+        nonce: hex::encode_prefixed(authorization.nonce),
         amount: authorization.value,
         valid_before: authorization.valid_before_seconds(),
     }

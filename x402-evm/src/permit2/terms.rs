@@ -1,4 +1,4 @@
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, hex};
 use serde::{Deserialize, Serialize};
 use x402_types::scheme::{Check, CheckedPayment, Refusal, Terms};
 use x402_types::{Amount, ErrorReason, PaymentRequirements, RawObject, TransferMethod};
@@ -250,7 +250,7 @@ impl Terms for Permit2Terms {
 /// What a payment by Permit2 says, in the words that every scheme has.
 pub(crate) fn checked(authorization: &Permit2Authorization) -> CheckedPayment {
     CheckedPayment {
-        payer: authorization.from.to_string(),
+        payer: hex::encode_prefixed(authorization.from),
         nonce: authorization.nonce.to_string(),
         amount: authorization.permitted.amount,
         valid_before: authorization.deadline_seconds(),

@@ -52,7 +52,7 @@ async fn nothing_is_signed_before_it_is_asked_for() {
     payer.can_pay(&offer()).unwrap();
     let draft = payer.draft(&offer(), None, NOW, 120).unwrap();
     let payment = draft.payment();
-    assert_eq!(payment.payer, signer().address().to_string());
+    assert_eq!(payment.payer, signer().address().to_string().to_lowercase());
     assert_eq!(payment.amount, offer().amount);
     assert_eq!(payment.valid_before, NOW + 120);
     assert_eq!(payment.nonce.len(), "0x".len() + 64);

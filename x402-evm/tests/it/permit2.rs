@@ -166,7 +166,7 @@ fn check(offer: &PaymentRequirements, payload: &Value, now: u64) -> Result<(), R
     let payload = RawObject::new(payload).unwrap();
     let paid = scheme.prepare(offer).unwrap().check(&payload, now, Check::Signature)?;
     assert_eq!(paid.amount, offer.amount);
-    assert_eq!(paid.payer, "0x14791697260E4c9A71f18484C9f997B308e59325");
+    assert_eq!(paid.payer, "0x14791697260e4c9a71f18484c9f997b308e59325");
     assert_eq!(paid.valid_before, NOW + 300);
     Ok(())
 }

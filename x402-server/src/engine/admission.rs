@@ -9,7 +9,7 @@ use x402_types::{Amount, ErrorReason, Fault, PaymentFlow, SettleResponse};
 
 use super::answers::Why;
 use super::claim::Hold;
-use super::gate::Admission;
+use super::gate::{Admission, Matter};
 use super::head::RequestHead;
 use super::hooks::{Entry, Recovery};
 use super::identifiers::Known;
@@ -17,7 +17,7 @@ use super::meter::Meter;
 use super::naming::Named;
 use super::observed::{Fate, Seen, reason, verifying};
 use super::offered::Offered;
-use super::payment::Payment;
+use super::payment::{Facts, Payment};
 use super::purchase::Purchase;
 use super::refused::Refused;
 use super::seen_through::Panicked;
@@ -96,7 +96,7 @@ impl Paid {
             Err(refusal) => return Err(why_not(refusal)),
         };
         let CheckedPayment { payer, nonce, amount, valid_before } = checked;
-        let Offer { requirements, asset, metered, streaming, .. } = offer;
+        let Offer { requirements, metered, streaming, .. } = &**offer;
         if *streaming && lapsed.is_none() && valid_before < now.saturating_add(SHORTEST_STREAM) {
             return Err(Why::Refused(ErrorReason::Permit2DeadlineExpired));
         }
@@ -110,19 +110,17 @@ impl Paid {
         }
         let network = requirements.network.clone();
         let key = PaymentKey::new(network, &requirements.asset, &payer, &nonce);
-        let payment = Payment {
-            payer: payer.into(),
+        let payment = Payment::new(Facts {
+            payer,
             amount,
-            asset: Arc::clone(asset),
-            requirements: requirements.clone(),
+            offer: Arc::clone(offer),
             receipt: None,
             meter: metered.then(|| {
                 let limit = amount.min(requirements.amount);
                 Arc::new(if *streaming { Meter::of_stream(limit) } else { Meter::new(limit) })
             }),
-            streaming: *streaming,
             valid_before,
-        };
+        });
         seen.offers(&payment);
         let request = sent.request(offer, purchase.url()).ok_or(Why::Internal)?;
         // However far off the end that the payer chose is.
@@ -145,39 +143,12 @@ impl Paid {
         })
     }
 
-    pub(super) fn offered(&self) -> &Offered {
-        &self.offered
-    }
-
-    pub(super) fn seen(&self) -> &Seen {
-        &self.seen
-    }
-
     /// Reads the payment's name, where the route takes names.
     pub(super) fn name<H: RequestHead + ?Sized>(mut self, head: &H) -> Result<Self, Why> {
         if let Some(required) = self.offered.identifier() {
             self.named = Named::read(&self.sent, head, required)?;
         }
         Ok(self)
-    }
-
-    /// Claims the payment and has it verified.
-    pub(crate) async fn admit(self: Box<Self>) -> Admission {
-        if let Some(known) = self.known() {
-            return known;
-        }
-        let why = match self.enter().await {
-            Ok(ticket) => return Admission::Admit(ticket),
-            Err(Stop::GivenAway) => {
-                self.seen.ends(Fate::GivenAway);
-                return Admission::GivenAway;
-            }
-            Err(Stop::Why(why)) => why,
-        };
-        // Another request with this payment may have been answered meanwhile.
-        let used = matches!(why, Why::Taken(ClaimState::Used));
-        let known = if used { self.known() } else { None };
-        known.unwrap_or_else(|| self.turn_away(why))
     }
 
     async fn enter(&self) -> Result<Box<Ticket>, Stop> {
@@ -265,7 +236,7 @@ impl Paid {
 
     /// Whether the answer to a payment with a name is kept.
     fn keeps(&self) -> bool {
-        !self.payment.streaming
+        !self.payment.is_streaming()
     }
 
     /// Sets room aside for the answer to a payment with a name, which was found good.
@@ -311,9 +282,8 @@ impl Paid {
         Box::new(Settlement {
             request: self.request.clone(),
             purchase: self.purchase.clone(),
-            valid_before: self.valid_before,
             payment: self.payment.clone(),
-            amount: self.payment.amount,
+            amount: self.payment.amount(),
             verified,
             response_header: self.sent.response_header(),
             seen: self.seen.clone(),
@@ -328,17 +298,49 @@ impl Paid {
         settlement: Option<Box<Settlement>>,
         room: bool,
     ) -> Box<Ticket> {
-        let mut payment = Payment { receipt, ..self.payment.clone() };
-        if let (Some(receipt), Some(_)) = (&payment.receipt, &payment.meter) {
+        let mut payment = self.payment.clone();
+        if let Some(receipt) = receipt {
+            let mut facts = Facts::clone(&payment.facts);
             // What was settled is all that can be had for it.
             let settled = receipt.amount.unwrap_or(Amount::ZERO);
-            payment.meter = Some(Arc::new(Meter::new(settled)));
+            facts.meter = facts.meter.map(|_| Arc::new(Meter::new(settled)));
+            facts.receipt = Some(receipt);
+            payment = Payment::new(facts);
         }
         let (offered, purchase) = (self.offered.clone(), self.purchase.clone());
         let header = self.sent.response_header();
         let keeps = room && self.keeps();
         let ticket = Ticket::new(offered, payment, hold, settlement, purchase, header, keeps);
         Box::new(ticket.seen(self.seen.clone()))
+    }
+}
+
+impl Matter for Paid {
+    fn shared(&self) -> &Shared {
+        self.offered.shared()
+    }
+
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Claims the payment and has it verified.
+    async fn admit(self: Box<Self>) -> Admission {
+        if let Some(known) = self.known() {
+            return known;
+        }
+        let why = match self.enter().await {
+            Ok(ticket) => return Admission::Admit(ticket),
+            Err(Stop::GivenAway) => {
+                self.seen.ends(Fate::GivenAway);
+                return Admission::GivenAway;
+            }
+            Err(Stop::Why(why)) => why,
+        };
+        // Another request with this payment may have been answered meanwhile.
+        let used = matches!(why, Why::Taken(ClaimState::Used));
+        let known = if used { self.known() } else { None };
+        known.unwrap_or_else(|| self.turn_away(why))
     }
 }
 

@@ -63,13 +63,13 @@ pub enum FirstLook {
 
 /// What is to be found out before a request is decided on. Dropped, it charges nothing.
 #[must_use]
-pub struct Question(Matter);
+pub struct Question(Pin<Box<dyn Future<Output = Admission> + Send>>);
 
-enum Matter {
-    /// Whether its payment is good.
-    Paid(Box<Paid>),
-    /// What it costs, and whether its payment is good.
-    Price(Box<Undecided>),
+/// What a request is decided on by.
+pub(super) trait Matter: Send + 'static {
+    fn shared(&self) -> &Shared;
+    fn seen(&self) -> &Seen;
+    fn admit(self: Box<Self>) -> impl Future<Output = Admission> + Send;
 }
 
 impl fmt::Debug for FirstLook {
@@ -88,36 +88,33 @@ impl fmt::Debug for Question {
 }
 
 impl Question {
+    fn on(matter: impl Matter) -> Self {
+        // Apart: it is large, and what waits for it is to stay small.
+        Self(Box::pin(find_out(Box::new(matter))))
+    }
+
     /// Finds it out.
     ///
     /// # Cancel safety
     /// As [`Gate::admit`].
     pub async fn admit(self) -> Admission {
-        let seen = match &self.0 {
-            Matter::Paid(paid) => paid.seen(),
-            Matter::Price(undecided) => undecided.seen(),
-        };
-        let awaited = Awaited::new(seen.clone());
-        let span = awaited.span().clone();
-        let receipts = match &self.0 {
-            Matter::Paid(paid) => paid.offered().shared().offer_receipts.clone(),
-            Matter::Price(undecided) => undecided.shared().offer_receipts.clone(),
-        };
-        // Found apart: it is large, and what waits for it is to stay small.
-        let admission: Pin<Box<dyn Future<Output = Admission> + Send>> = match self.0 {
-            Matter::Paid(paid) => Box::pin(paid.admit()),
-            Matter::Price(undecided) => Box::pin(undecided.admit()),
-        };
-        let admission = admission.instrument(span).await;
-        let admission = match (receipts, admission) {
-            (Some(receipts), Admission::Reject(reply)) => {
-                Admission::Reject(receipts.with_offers(reply).await)
-            }
-            (_, admission) => admission,
-        };
-        awaited.let_go();
-        admission
+        self.0.await
     }
+}
+
+async fn find_out<M: Matter>(matter: Box<M>) -> Admission {
+    let awaited = Awaited::new(matter.seen().clone());
+    let receipts = matter.shared().offer_receipts.clone();
+    let admission = matter.admit().instrument(awaited.span().clone()).await;
+    let admission = match (receipts, admission) {
+        (Some(receipts), Admission::Reject(reply)) => {
+            // Rarer, and large.
+            Admission::Reject(Box::pin(receipts.with_offers(reply)).await)
+        }
+        (_, admission) => admission,
+    };
+    awaited.let_go();
+    admission
 }
 
 impl Gate {
@@ -165,7 +162,7 @@ impl Gate {
                 let seen = Seen::new(offered.tally(head), span.clone(), sent.is_ok());
                 seen.is_found_at(head, offered.found_at());
                 match offered.look(sent, &purchase, head, &seen, None) {
-                    Ok(paid) => FirstLook::Ask(Question(Matter::Paid(Box::new(paid)))),
+                    Ok(paid) => FirstLook::Ask(Question::on(paid)),
                     Err(reply) => FirstLook::Done(Admission::Reject(reply)),
                 }
             }
@@ -184,7 +181,7 @@ impl Gate {
                 seen.is_found_at(head, said);
                 let (shared, pricing) = (&self.shared, pricing.clone());
                 let undecided = Undecided::new(shared, pricing, head, sent, purchase, seen);
-                FirstLook::Ask(Question(Matter::Price(Box::new(undecided))))
+                FirstLook::Ask(Question::on(undecided))
             }
         }
     }

@@ -28,7 +28,7 @@ pub(crate) struct Offered {
 
 struct Inner {
     shared: Arc<Shared>,
-    offers: Vec<Offer>,
+    offers: Vec<Arc<Offer>>,
     flow: PaymentFlow,
     /// Whether payments may have a name, and whether they must.
     identifier: Option<bool>,
@@ -106,6 +106,7 @@ impl Offered {
             told_by_method.push((*method, Told::new(&shared, &route, &extensions)?));
         }
         let Route { offers, flow, identifier, found_at, .. } = route;
+        let offers = offers.into_iter().map(Arc::new).collect();
         let tally = OnceLock::new();
         let inner =
             Inner { shared, offers, flow, identifier, told, told_by_method, found_at, tally };
@@ -203,7 +204,7 @@ impl Offered {
         &self.inner.shared
     }
 
-    pub(crate) fn offers(&self) -> &[Offer] {
+    pub(crate) fn offers(&self) -> &[Arc<Offer>] {
         &self.inner.offers
     }
 

@@ -1,62 +1,70 @@
 use std::sync::Arc;
 
-use x402_types::{Amount, Asset, Money, Network, PaymentRequirements, SettleResponse, Verbatim};
+use x402_types::{Amount, Asset, Money, Network, SettleResponse};
 
 use super::meter::{ChargeError, Meter};
+use super::shared::Offer;
 
 /// A payment that a request is served on.
 ///
 /// Cheap to clone: clones share it, and what is charged on it.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    pub(super) payer: Arc<str>,
+    pub(super) facts: Arc<Facts>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) payer: String,
     pub(super) amount: Amount,
-    pub(super) asset: Arc<Asset>,
-    pub(super) requirements: Verbatim<PaymentRequirements>,
+    pub(super) offer: Arc<Offer>,
     pub(super) receipt: Option<Arc<SettleResponse>>,
     /// `upto` only.
     pub(super) meter: Option<Arc<Meter>>,
-    /// Whether what is charged is known only when the answer has streamed.
-    pub(super) streaming: bool,
     /// The second since 1970 from which on it cannot be settled.
     pub(super) valid_before: u64,
 }
 
 impl Payment {
-    /// Who pays: the account whose signature was checked, by us or by the facilitator.
+    pub(super) fn new(facts: Facts) -> Self {
+        Self { facts: Arc::new(facts) }
+    }
+
+    /// Who pays: the account whose signature was checked, by us or by the facilitator. Spelled as in
+    /// the books, on EVM chains in lower case.
     pub fn payer(&self) -> &str {
-        &self.payer
+        &self.facts.payer
     }
 
     /// How much, in atomic units of the asset: by `upto` at the most.
     pub fn amount(&self) -> Amount {
-        self.amount
+        self.facts.amount
     }
 
     /// In what.
     pub fn asset(&self) -> &Asset {
-        &self.asset
+        &self.facts.offer.asset
     }
 
     /// Where.
     pub fn network(&self) -> &Network {
-        &self.asset.network
+        &self.facts.offer.asset.network
     }
 
     /// To whom.
     pub fn pay_to(&self) -> &str {
-        &self.requirements.pay_to
+        &self.facts.offer.requirements.pay_to
     }
 
     /// How, such as `exact`.
     pub fn scheme(&self) -> &str {
-        &self.requirements.scheme
+        &self.facts.offer.requirements.scheme
     }
 
     /// The settlement, where the route settles before it serves, or where this payment was settled
     /// by an earlier request that was not served.
     pub fn receipt(&self) -> Option<&SettleResponse> {
-        self.receipt.as_deref()
+        self.facts.receipt.as_deref()
     }
 
     /// Charges so much of a payment by `upto`, in atomic units of the asset, instead of the whole
@@ -81,11 +89,11 @@ impl Payment {
     pub fn charge_price(&self, price: &str) -> Result<(), ChargeError> {
         let meter = self.meter()?;
         let money: Money = price.parse()?;
-        if money.symbol().is_some_and(|symbol| symbol != self.asset.symbol) {
-            let symbol = self.asset.symbol.clone().into_owned();
+        if money.symbol().is_some_and(|symbol| symbol != self.facts.offer.asset.symbol) {
+            let symbol = self.facts.offer.asset.symbol.clone().into_owned();
             return Err(ChargeError::OtherToken { price: money.to_string(), symbol });
         }
-        meter.charge(money.to_amount(self.asset.decimals)?)
+        meter.charge(money.to_amount(self.facts.offer.asset.decimals)?)
     }
 
     /// Charges so much more of a payment by `upto`, in atomic units of the asset, on top of what was
@@ -98,25 +106,30 @@ impl Payment {
     }
 
     fn meter(&self) -> Result<&Meter, ChargeError> {
-        self.meter.as_deref().ok_or_else(|| ChargeError::Fixed(self.scheme().to_owned()))
+        self.facts.meter.as_deref().ok_or_else(|| ChargeError::Fixed(self.scheme().to_owned()))
     }
 
     /// What is to be settled. From now on nothing more can be charged.
     pub(super) fn close(&self) -> Amount {
-        let most = self.amount.min(self.requirements.amount);
-        self.meter.as_ref().map_or(self.amount, |meter| meter.close().min(most))
+        let most = self.facts.amount.min(self.facts.offer.requirements.amount);
+        self.facts.meter.as_ref().map_or(self.facts.amount, |meter| meter.close().min(most))
+    }
+
+    /// Whether what is charged is known only when the answer has streamed.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.facts.offer.streaming
     }
 
     /// Whether less than the whole amount may be settled.
     pub(super) fn is_metered(&self) -> bool {
-        self.meter.is_some()
+        self.facts.meter.is_some()
     }
 
     /// Whether a facilitator that says this name means this payer.
     pub(super) fn is_payer(&self, name: &str) -> bool {
         match self.network().chain_id() {
-            Some(_) => self.payer.eq_ignore_ascii_case(name),
-            None => *self.payer == *name,
+            Some(_) => self.facts.payer.eq_ignore_ascii_case(name),
+            None => self.facts.payer == name,
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::Value;
 use x402_types::facilitator::Request;
 use x402_types::{
@@ -32,14 +34,16 @@ pub(crate) enum Unreadable {
 
 impl Sent {
     pub(crate) fn read(speaks: Speaks, value: &[u8], limit: usize) -> Result<Self, Unreadable> {
-        let json = header::decode_to_json(value, limit)?;
         let (sent, expected) = match speaks {
-            Speaks::V2 => (header::from_json(&json).map(Self::V2), 2),
-            Speaks::V1 => (header::from_json(&json).map(Self::V1), 1),
+            Speaks::V2 => (header::decode_verbatim(value, limit).map(Self::V2), 2),
+            Speaks::V1 => (header::decode_verbatim(value, limit).map(Self::V1), 1),
         };
-        sent.map_err(|error| match peek_version(&json) {
-            Some(version) if version != expected => Unreadable::Version(version),
-            _ => Unreadable::Malformed(error.into()),
+        sent.map_err(|error| {
+            let json = header::decode_to_json(value, limit).unwrap_or_default();
+            match peek_version(&json) {
+                Some(version) if version != expected => Unreadable::Version(version),
+                _ => Unreadable::Malformed(error),
+            }
         })
     }
 
@@ -88,7 +92,7 @@ impl Sent {
     }
 
     /// The offer that the payer took.
-    pub(crate) fn find_offer<'a>(&self, offers: &'a [Offer]) -> Option<&'a Offer> {
+    pub(crate) fn find_offer<'a>(&self, offers: &'a [Arc<Offer>]) -> Option<&'a Arc<Offer>> {
         match self {
             Self::V2(payment) => {
                 let accepted = &payment.accepted;
@@ -110,23 +114,22 @@ impl Sent {
     /// What a facilitator is asked: the payment as it came, and our own terms.
     pub(crate) fn request(&self, offer: &Offer, url: &str) -> Option<Request> {
         match self {
-            Self::V2(payment_payload) => Request::v2(VerifyRequest {
+            Self::V2(payment_payload) => Some(Request::v2(VerifyRequest {
                 x402_version: Version,
                 payment_payload: payment_payload.clone(),
                 payment_requirements: offer.requirements.clone(),
-            }),
+            })),
             Self::V1(payment_payload) => {
                 let resource = x402_types::ResourceInfo::new(url);
                 let terms =
                     v1::PaymentRequirements::from_v2(&offer.requirements, &resource).ok()?;
-                Request::v1(v1::VerifyRequest {
+                Some(Request::v1(v1::VerifyRequest {
                     x402_version: Version,
                     payment_payload: payment_payload.clone(),
                     payment_requirements: Verbatim::new(terms).ok()?,
-                })
+                }))
             }
         }
-        .ok()
     }
 }
 

@@ -29,7 +29,6 @@ use crate::foreign::excerpt;
 pub(super) struct Settlement {
     pub(super) request: Request,
     pub(super) purchase: Purchase,
-    pub(super) valid_before: u64,
     pub(super) payment: Payment,
     /// How much, in atomic units: what the question says.
     pub(super) amount: Amount,
@@ -55,7 +54,7 @@ impl Settlement {
 
     /// It came about.
     fn came_about(&self, span: &Span, receipt: &SettleResponse) {
-        self.seen.tally.earns(&self.payment.requirements, self.amount);
+        self.seen.tally.earns(&self.payment.facts.offer.requirements, self.amount);
         span.record("x402.outcome", "settled").record("x402.transaction", &*receipt.transaction);
         tracing::info!("settled");
     }
@@ -68,7 +67,7 @@ impl Settlement {
 
 /// The same question, about so much.
 fn over(request: &Request, amount: Amount) -> Result<Request, JsonError> {
-    match request {
+    Ok(match request {
         Request::V2(question) => {
             let ours = &*question.payment_requirements;
             Request::v2(VerifyRequest {
@@ -89,7 +88,7 @@ fn over(request: &Request, amount: Amount) -> Result<Request, JsonError> {
                 ..v1::VerifyRequest::clone(question)
             })
         }
-    }
+    })
 }
 
 /// How a settlement ended, for the request that waits for it.
@@ -273,7 +272,7 @@ async fn keep_asking(
 ) {
     let mut pause = FIRST_PAUSE;
     let longest = seconds_since_1970().saturating_add(LONGEST_WATCH);
-    let end = settlement.valid_before.saturating_add(AFTERMATH).min(longest);
+    let end = settlement.payment.facts.valid_before.saturating_add(AFTERMATH).min(longest);
     while seconds_since_1970() < end {
         // Where the runtime that it was begun on is gone, the pause is over.
         let _ = caught(pin!(sleep(pause))).await;
@@ -287,7 +286,7 @@ async fn keep_asking(
                     hooks.after_settle(&settlement.payment, &receipt).await;
                 }
                 // What has streamed was delivered before.
-                let state = match settlement.payment.streaming {
+                let state = match settlement.payment.is_streaming() {
                     true => ClaimState::Used,
                     false => ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))),
                 };

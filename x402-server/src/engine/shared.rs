@@ -70,6 +70,12 @@ pub(crate) struct Offer {
     pub(crate) in_v1: bool,
 }
 
+impl fmt::Debug for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.requirements.fmt(f)
+    }
+}
+
 pub(crate) fn seconds_since_1970() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -133,7 +133,7 @@ impl Ticket {
             return Delivery::AtOnce;
         }
         match &self.settlement {
-            Some(_) if self.payment.streaming => Delivery::Streamed,
+            Some(_) if self.payment.is_streaming() => Delivery::Streamed,
             Some(_) => Delivery::HeldBack { limit: self.offered.shared().rules.held_back },
             None => self.keeps().map_or(Delivery::AtOnce, |limit| Delivery::Kept { limit }),
         }
@@ -141,7 +141,7 @@ impl Ticket {
 
     /// How long the payment can still be settled.
     pub fn time_left(&self) -> Duration {
-        Duration::from_secs(self.payment.valid_before.saturating_sub(seconds_since_1970()))
+        Duration::from_secs(self.payment.facts.valid_before.saturating_sub(seconds_since_1970()))
     }
 
     /// Does this, here or where the paywall runs; not where neither has a runtime.
@@ -187,12 +187,12 @@ impl Ticket {
                 }
             },
             Some(_) => Step::LetGo(hold),
-            None => Step::SettledBefore(hold, payment.receipt),
+            None => Step::SettledBefore(hold, payment.facts.receipt.clone()),
         };
         let (unknown, settlements) = (offered.clone(), offered.shared().settlements.clone());
         // What is kept for the payer must be kept though the payer has gone. And what has streamed
         // was delivered, whoever waits for the end.
-        let to_the_end = answer.is_some() || payment.streaming;
+        let to_the_end = answer.is_some() || payment.is_streaming();
         let bought = purchase.clone();
         let end = End { offered, purchase, response_header, served, keeps, answer, step, awaited };
         let end = if to_the_end {
@@ -209,7 +209,7 @@ impl Ticket {
                 }),
             };
             match (ended, &unknown.shared().offer_receipts) {
-                (Err(reply), Some(receipts)) => Err(receipts.with_offers(reply).await),
+                (Err(reply), Some(receipts)) => Err(Box::pin(receipts.with_offers(reply)).await),
                 (ended, _) => ended,
             }
         }
@@ -294,23 +294,23 @@ struct End {
 
 impl End {
     async fn come(self) -> Ended {
-        let Self { offered, purchase, response_header, served, keeps, answer, step, awaited } =
-            self;
-        let turn_away = |why, awaited| Err(offered.turn_away_awaited(why, &purchase, awaited));
-        let (receipt, hold) = match step {
+        // Field by field: taken apart, all of it would be carried along twice.
+        let (offered, purchase) = (&self.offered, &self.purchase);
+        let turn_away = |why, awaited| Err(offered.turn_away_awaited(why, purchase, awaited));
+        let (receipt, hold) = match self.step {
             Step::Settle(outcome) => match outcome.await {
                 Ok(Outcome::Settled(receipt, hold)) => (receipt, hold),
                 Ok(Outcome::GivenAway) => {
-                    ends(awaited, Fate::GivenAway);
+                    ends(self.awaited, Fate::GivenAway);
                     return Ok(Vec::new());
                 }
-                Ok(Outcome::Not(why)) => return turn_away(why, awaited),
-                Err(Panicked) => return turn_away(Why::SettlementUnknown, awaited),
+                Ok(Outcome::Not(why)) => return turn_away(why, self.awaited),
+                Err(Panicked) => return turn_away(Why::SettlementUnknown, self.awaited),
             },
             Step::SettledBefore(hold, Some(receipt)) => (receipt, hold),
             Step::GiveUp(hold) => {
                 hold.give_back().await;
-                return turn_away(Why::Internal, awaited);
+                return turn_away(Why::Internal, self.awaited);
             }
             Step::LetGo(hold) | Step::SettledBefore(hold, None) => {
                 hold.give_back().await;
@@ -318,23 +318,26 @@ impl End {
             }
         };
         let signed = match &offered.shared().offer_receipts {
-            Some(it) if served => it.receipt(&receipt, hold.key(), purchase.url()).await,
+            Some(it) if self.served => {
+                // Rarer, and large.
+                Box::pin(it.receipt(&receipt, hold.key(), purchase.url())).await
+            }
             _ => None,
         };
         let headers = match receipt_header(&receipt, signed) {
-            Ok(header) => vec![(response_header, header)],
+            Ok(header) => vec![(self.response_header, header)],
             Err(error) => {
                 tracing::error!(%error, "the receipt does not serialize");
                 Vec::new()
             }
         };
-        if !served {
+        if !self.served {
             hold.give_back().await;
             return Ok(headers);
         }
-        if keeps {
+        if self.keeps {
             let identifiers = &offered.shared().identifiers;
-            match answer {
+            match self.answer {
                 Some(mut answer) => {
                     for (name, value) in &headers {
                         answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
@@ -347,7 +350,7 @@ impl End {
             }
         }
         hold.use_up().await;
-        ends(awaited, Fate::Paid);
+        ends(self.awaited, Fate::Paid);
         Ok(headers)
     }
 }

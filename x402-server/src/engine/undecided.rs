@@ -5,7 +5,7 @@ use x402_types::{PaymentRequirements, Verbatim};
 
 use super::admission::{Lapsed, Paid};
 use super::answers::Why;
-use super::gate::{Admission, Pricing};
+use super::gate::{Admission, Matter, Pricing};
 use super::head::RequestHead;
 use super::hooks::Entry;
 use super::observed::{Fate, HOOKED, Seen};
@@ -78,16 +78,18 @@ impl Undecided {
         let (shared, request) = (Arc::clone(shared), RequestInfo::of(head));
         Self { shared, pricing, request, sent, purchase, seen }
     }
+}
 
-    pub(super) fn seen(&self) -> &Seen {
-        &self.seen
-    }
-
-    pub(super) fn shared(&self) -> &Shared {
+impl Matter for Undecided {
+    fn shared(&self) -> &Shared {
         &self.shared
     }
 
-    pub(super) async fn admit(self: Box<Self>) -> Admission {
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    async fn admit(self: Box<Self>) -> Admission {
         if let Some(hooks) = &self.shared.hooks {
             match hooks.on_request(&self.request).await {
                 Entry::GoOn => {}
@@ -114,7 +116,7 @@ impl Undecided {
                         paid.name(&request).ok()
                     });
                     return match (paid, refused) {
-                        (Some(paid), _) => Box::new(paid).admit().await,
+                        (Some(paid), _) => Box::pin(Box::new(paid).admit()).await,
                         (None, Some(refused)) => refuse(&refused, &seen),
                         (None, None) => fail(&seen),
                     };
@@ -143,7 +145,7 @@ impl Undecided {
         };
         let seen = seen.on(offered.tally(&request));
         match offered.look(sent, &purchase, &request, &seen, lapsed) {
-            Ok(paid) => Box::new(paid).admit().await,
+            Ok(paid) => Box::pin(Box::new(paid).admit()).await,
             Err(reply) => Admission::Reject(reply),
         }
     }

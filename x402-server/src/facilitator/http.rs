@@ -3,7 +3,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
@@ -123,8 +123,8 @@ impl HttpFacilitator {
         request: &Request,
     ) -> Result<A, FacilitatorError> {
         let body = Bytes::from_owner(Json(request.clone()));
-        let (status, text) = self.exchange(Method::POST, uri, body).await?;
-        read_answer(status, &text)
+        let (status, body) = self.exchange(Method::POST, uri, body).await?;
+        read_answer(status, &body)
     }
 
     async fn exchange(
@@ -132,7 +132,7 @@ impl HttpFacilitator {
         method: Method,
         uri: &Uri,
         body: Bytes,
-    ) -> Result<(StatusCode, String), FacilitatorError> {
+    ) -> Result<(StatusCode, Bytes), FacilitatorError> {
         let span = tracing::debug_span!(
             "x402.facilitator",
             "otel.kind" = "client",
@@ -163,13 +163,12 @@ impl HttpFacilitator {
         method: Method,
         uri: &Uri,
         body: Bytes,
-    ) -> Result<(StatusCode, String), FacilitatorError> {
+    ) -> Result<(StatusCode, Bytes), FacilitatorError> {
         let mut request = http::Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(
             USER_AGENT,
             HeaderValue::from_static(concat!("x402-server/", env!("CARGO_PKG_VERSION"))),
@@ -194,9 +193,7 @@ impl HttpFacilitator {
             Ok(_) => bad_answer(status, "more than 64 KiB", ""),
             Err(error) => FacilitatorError::Lost(error),
         })?;
-        let text = String::from_utf8(body.to_bytes().into())
-            .map_err(|_| bad_answer(status, "not UTF-8", ""))?;
-        Ok((status, text))
+        Ok((status, body.to_bytes()))
     }
 }
 
@@ -238,8 +235,8 @@ impl Facilitator for HttpFacilitator {
 
     fn supported(&self) -> Answer<'_, SupportedResponse> {
         Box::pin(async {
-            let (status, text) = self.exchange(Method::GET, &self.supported, Bytes::new()).await?;
-            read_answer(status, &text)
+            let (status, body) = self.exchange(Method::GET, &self.supported, Bytes::new()).await?;
+            read_answer(status, &body)
         })
     }
 }
@@ -275,7 +272,8 @@ impl ProtocolAnswer for SupportedResponse {
     }
 }
 
-fn read_answer<A: ProtocolAnswer>(status: StatusCode, text: &str) -> Result<A, FacilitatorError> {
+fn read_answer<A: ProtocolAnswer>(status: StatusCode, body: &[u8]) -> Result<A, FacilitatorError> {
+    let text = std::str::from_utf8(body).map_err(|_| bad_answer(status, "not UTF-8", ""))?;
     let answer = header::from_json::<A>(text);
     if status == StatusCode::OK {
         return answer.map_err(|error| bad_answer(status, &error.to_string(), text));

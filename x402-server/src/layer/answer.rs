@@ -180,6 +180,11 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 
 /// What one may have for a payment, no shared cache may give to another, be it content or an error.
 fn keep_from_caches(headers: &mut HeaderMap) {
+    headers.append(VARY, HeaderValue::from_static(VARY_ON));
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+        return;
+    }
     let said = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let directives = said.flat_map(|text| text.split(',')).map(str::trim);
     let mut kept: Vec<&str> = directives.filter(|word| !word.is_empty() && !shares(word)).collect();
@@ -188,7 +193,6 @@ fn keep_from_caches(headers: &mut HeaderMap) {
     }
     let kept = HeaderValue::from_str(&kept.join(", "));
     headers.insert(CACHE_CONTROL, kept.unwrap_or(HeaderValue::from_static("private")));
-    headers.append(VARY, HeaderValue::from_static(VARY_ON));
 }
 
 fn shares(directive: &str) -> bool {

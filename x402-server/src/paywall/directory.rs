@@ -168,7 +168,7 @@ impl ListedRoute {
         let terms = offered.terms(method, &[site, path].concat());
         Some(Self {
             pricing: ListedPricing::Fixed,
-            prices: offered.offers().iter().map(ListedPrice::of).collect(),
+            prices: offered.offers().iter().map(|offer| ListedPrice::of(offer)).collect(),
             accepts: terms.accepts,
             extensions: terms.extensions,
             ..Self::told(method, path, terms.resource)

@@ -126,7 +126,11 @@ impl SignIn {
             return Err(SiwxError::Nonce);
         }
         let address = verify(&message)?;
-        if self.used.use_up(lot, now) { Ok(address.to_string()) } else { Err(SiwxError::Nonce) }
+        if self.used.use_up(lot, now) {
+            Ok(address.to_string().to_lowercase())
+        } else {
+            Err(SiwxError::Nonce)
+        }
     }
 
     /// The price with a fresh challenge to sign in.

@@ -89,7 +89,8 @@ impl Way {
         let metered = self.scheme == Scheme::Upto;
         let in_v1 =
             !metered && asset.transfer_method == TransferMethod::Eip3009 && !common.only_named;
-        Ok(Offer { requirements, terms, asset, metered, streaming: self.streaming, in_v1 })
+        let streaming = self.streaming;
+        Ok(Offer { requirements, terms, asset, metered, streaming, in_v1 })
     }
 }
 

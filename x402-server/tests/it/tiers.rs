@@ -21,7 +21,7 @@ fn member() -> LocalSigner {
 /// A shop in which one payer has a price of its own.
 async fn gate() -> Gate {
     let paywall: Paywall = builder(&Double::default(), &MemoryStore::new()).build().await.unwrap();
-    let member = x402_evm::Signer::address(&member()).to_string();
+    let member = x402_evm::Signer::address(&member()).to_string().to_lowercase();
     let price = paywall.price_by(move |inquiry: Inquiry| {
         let is_member = inquiry.payer() == Some(&*member);
         async move {

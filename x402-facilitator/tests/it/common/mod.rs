@@ -214,7 +214,6 @@ impl Payment {
             payment_payload: Verbatim::new(payment).unwrap(),
             payment_requirements: Verbatim::new(self.offer.clone()).unwrap(),
         })
-        .unwrap()
     }
 
     pub(crate) async fn v1(&self) -> Request {
@@ -232,7 +231,6 @@ impl Payment {
             payment_payload: Verbatim::new(payment).unwrap(),
             payment_requirements: Verbatim::new(offer).unwrap(),
         })
-        .unwrap()
     }
 }
 

@@ -115,7 +115,6 @@ impl Permit2Payment {
             payment_payload: Verbatim::new(payment).unwrap(),
             payment_requirements: Verbatim::new(terms).unwrap(),
         })
-        .unwrap()
     }
 
     /// The allowance that goes with it, and its signature.

@@ -32,7 +32,7 @@ pub(super) fn tell(span: &Span, payment: &Payment, amount: Amount) {
     }
     span.record("x402.network", payment.network().as_str());
     span.record("x402.scheme", payment.scheme());
-    span.record("x402.asset", &*payment.requirements.asset);
+    span.record("x402.asset", &*payment.facts.offer.requirements.asset);
     span.record("x402.amount", tracing::field::display(amount));
     span.record("x402.payer", payment.payer());
 }

@@ -31,7 +31,7 @@ impl Payer {
     }
 
     pub fn address(&self) -> String {
-        self.signer.address().to_string()
+        self.signer.address().to_string().to_lowercase()
     }
 
     /// Pays what is asked first.
