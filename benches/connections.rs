@@ -1,5 +1,6 @@
 //! Ten thousand connections that ask the price, and a thousand that pay it, for thirty seconds each:
-//! no error, and no more memory than in the ten seconds before.
+//! no error, and no more memory than while they warmed up. Beside them a server without any payments,
+//! whose memory also takes its time to come to rest.
 //!
 //! `cargo bench -p benches --bench connections`, with `-- --check` to fail where that does not hold.
 //! The server is a process of its own, so that its memory is its own.
@@ -30,31 +31,37 @@ use x402_ledger::{
 };
 
 const TIME: Duration = Duration::from_secs(30);
-const WARM_UP: Duration = Duration::from_secs(10);
+/// Buffers grow until each connection has met the busiest moment.
+const WARM_UP: Duration = Duration::from_secs(25);
 /// By how much memory may be more after the warm-up than within it.
 const GROWTH: f64 = 1.05;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    if std::env::args().any(|argument| argument == "--server") {
-        return serve().await;
+    let argument = |name: &str| std::env::args().any(|argument| argument == name);
+    if argument("--server") {
+        return serve(shop().await?).await;
     }
-    measure("unpaid", 10_000, "402", &|_| Ok(unpaid())).await?;
-    let payments = |server| -> Result<Requests, Error> {
-        let terms: x402_types::PaymentRequired = server;
-        Ok(Arc::new(move |n| with_payment(&unsigned(&terms, 0, n).ok()?)))
-    };
-    measure("paid", 1_000, "200", &payments).await
+    if argument("--bare") {
+        let body = "x".repeat(900);
+        return serve(Router::new().route("/", get(|| async { body }))).await;
+    }
+    let bare = Server::start("--bare")?;
+    measure("bare", 10_000, bare, "200", unpaid()).await?;
+    measure("unpaid", 10_000, Server::start("--server")?, "402", unpaid()).await?;
+    let shop = Server::start("--server")?;
+    let terms = terms(shop.address).await?;
+    let payments: Requests = Arc::new(move |n| with_payment(&unsigned(&terms, 0, n).ok()?));
+    measure("paid", 1_000, shop, "200", payments).await
 }
 
 async fn measure(
     what: &str,
     connections: usize,
+    server: Server,
     status: &'static str,
-    requests: &dyn Fn(x402_types::PaymentRequired) -> Result<Requests, Error>,
+    requests: Requests,
 ) -> Result<(), Error> {
-    let server = Server::start()?;
-    let requests = requests(terms(server.address).await?)?;
     let time = WARM_UP + TIME;
     let load =
         tokio::spawn(requests_per_second(server.address, connections, time, status, requests));
@@ -96,11 +103,9 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Result<Self, Error> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg("--server")
-            .stdout(Stdio::piped())
-            .spawn()?;
+    fn start(what: &str) -> Result<Self, Error> {
+        let mut process =
+            Command::new(std::env::current_exe()?).arg(what).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         let output = process.stdout.take().ok_or("no output")?;
         BufReader::new(output).read_line(&mut line)?;
@@ -122,7 +127,7 @@ impl Drop for Server {
     }
 }
 
-async fn serve() -> Result<(), Error> {
+async fn shop() -> Result<Router, Error> {
     let facilitator = rivals::serve(instant_facilitator()).await?;
     let paywall: Paywall = settings(&format!("http://{facilitator}"))
         .leave_signatures_to_the_facilitator()
@@ -130,8 +135,11 @@ async fn serve() -> Result<(), Error> {
         .build()
         .await?;
     let route = get(|| async { CONTENT }).layer(paywall.price("$0.01")?);
-    let server = rivals::serve(Router::new().route("/", route)).await?;
-    println!("{server}");
+    Ok(Router::new().route("/", route))
+}
+
+async fn serve(app: Router) -> Result<(), Error> {
+    println!("{}", rivals::serve(app).await?);
     std::future::pending().await
 }
 

@@ -55,8 +55,9 @@ impl Inquiry {
         self.paywall.price(price)
     }
 
-    /// The account that has [signed in](DynamicPrice::sign_in), spelled as [`Payment::payer`](crate::Payment::payer) is, on EVM chains in lower
-    /// case. It has shown that it has the key, and nothing else.
+    /// The account that has [signed in](DynamicPrice::sign_in), spelled as
+    /// [`Payment::payer`](crate::Payment::payer) is, on EVM chains in lower case. It has shown that it
+    /// has the key, and nothing else.
     pub fn payer(&self) -> Option<&str> {
         self.payer.as_deref()
     }

@@ -59,7 +59,7 @@ async fn report(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Stri
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let members = env::var("MEMBERS").unwrap_or_default();
-    let members = members.split_whitespace().map(str::to_owned).collect();
+    let members = members.split_whitespace().map(str::to_lowercase).collect();
     let desk = Arc::new(Desk { sales: AtomicU64::new(0), members });
 
     // Each payer's first request of the day is verified and then given away.
