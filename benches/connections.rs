@@ -159,7 +159,10 @@ impl Claims for Forgetful {
     }
 
     async fn advance(&self, key: &PaymentKey, state: ClaimState) -> Result<(), StoreError> {
-        self.0.advance(key, state).await
+        match state {
+            ClaimState::Used => self.0.release(key).await,
+            state => self.0.advance(key, state).await,
+        }
     }
 
     async fn release(&self, key: &PaymentKey) -> Result<(), StoreError> {
