@@ -92,8 +92,17 @@ pub fn decode_verbatim<T: DeserializeOwned>(
     value: &[u8],
     limit: usize,
 ) -> Result<Verbatim<T>, DecodeError> {
+    decode_with(value, limit, |json| from_hostile(json))
+}
+
+/// [`decode_verbatim`], read in this way.
+pub(crate) fn decode_with<T>(
+    value: &[u8],
+    limit: usize,
+    read: impl FnOnce(&str) -> Result<T, JsonError>,
+) -> Result<Verbatim<T>, DecodeError> {
     let json = decode_to_json(value, limit)?;
-    let value = from_hostile(&json)?;
+    let value = read(&json)?;
     let trimmed = json.trim_ascii();
     let text = if trimmed.len() == json.len() { json } else { trimmed.to_owned() };
     Ok(Verbatim::of(text, value))

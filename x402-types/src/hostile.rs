@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::JsonError;
@@ -16,7 +16,7 @@ const KEYS: usize = 24;
 /// Reads hostile JSON: a key that stands twice in one object, at any depth, is refused, because two
 /// readers may each believe another one of the two; so is nesting deeper than 32, and anything that
 /// is not an object.
-pub(crate) fn from_hostile<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
+pub(crate) fn from_hostile<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Unambiguous { depth: 0, keys: &mut Vec::with_capacity(KEYS) }.deserialize(&mut deserializer)?;
     Ok(serde_json::from_str(text)?)

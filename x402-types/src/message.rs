@@ -2,9 +2,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
+use crate::hostile::from_hostile;
 use crate::json::{null_as_default, object, objects, optional_object};
-use crate::{Amount, ErrorReason, Network, RawObject, ResourceInfo, Verbatim};
+use crate::{Amount, DecodeError, ErrorReason, Network, RawObject, ResourceInfo, Verbatim, header};
 
 /// A version number that can be no other: `x402Version`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,6 +158,43 @@ pub struct PaymentPayload {
     /// Extensions, echoed and answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extensions: Option<RawObject>,
+}
+
+impl PaymentPayload {
+    /// Reads a payment out of a header's value of at most `limit` bytes. Terms that are known, to the
+    /// letter, need not be read once more.
+    ///
+    /// # Errors
+    /// As [`decode`](crate::decode).
+    pub fn decode(
+        value: &[u8],
+        limit: usize,
+        known: impl Fn(&str) -> Option<Verbatim<PaymentRequirements>>,
+    ) -> Result<Verbatim<Self>, DecodeError> {
+        header::decode_with(value, limit, |json| {
+            let Parts { x402_version, resource, accepted, payload, extensions } =
+                from_hostile(json)?;
+            let accepted = match known(accepted.get()) {
+                Some(known) => known,
+                None => accepted.get().parse()?,
+            };
+            Ok(Self { x402_version, resource, accepted, payload, extensions })
+        })
+    }
+}
+
+/// A [`PaymentPayload`] of which the terms have not been read yet.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parts<'a> {
+    x402_version: Version<2>,
+    #[serde(default, deserialize_with = "optional_object")]
+    resource: Option<ResourceInfo>,
+    #[serde(borrow)]
+    accepted: &'a RawValue,
+    payload: RawObject,
+    #[serde(default)]
+    extensions: Option<RawObject>,
 }
 
 /// What a facilitator is asked at `/verify`.

@@ -12,7 +12,7 @@ use super::offered::Offered;
 use super::purchase::Purchase;
 use super::reply::Reply;
 use super::sent::{Sent, Speaks, Unreadable};
-use super::shared::{Rules, Shared};
+use super::shared::{Offer, Rules, Shared};
 use super::stored::StoredAnswer;
 use super::ticket::Ticket;
 use super::undecided::{Ask, Undecided};
@@ -154,7 +154,11 @@ impl Gate {
         }
         let span = span_of(head);
         let _entered = span.enter();
-        let sent = read(&self.shared.rules, head);
+        let offers = match &self.pricing {
+            Pricing::Fixed(offered) => offered.offers(),
+            Pricing::Asked(_) => &[],
+        };
+        let sent = read(&self.shared.rules, head, offers);
         let purchase = Purchase::new(&self.shared.rules.public_url, head);
         let asks_nobody = self.shared.hooks.is_none() && self.shared.offer_receipts.is_none();
         match &self.pricing {
@@ -188,7 +192,11 @@ impl Gate {
 }
 
 /// Reads the payment of a request.
-fn read<H: RequestHead + ?Sized>(rules: &Rules, head: &H) -> Result<Sent, Why> {
+fn read<H: RequestHead + ?Sized>(
+    rules: &Rules,
+    head: &H,
+    offers: &[Arc<Offer>],
+) -> Result<Sent, Why> {
     let v2 = head.header_values("payment-signature");
     let alias = head.header_values("x-payment-signature");
     let v1 = head.header_values("x-payment");
@@ -197,12 +205,11 @@ fn read<H: RequestHead + ?Sized>(rules: &Rules, head: &H) -> Result<Sent, Why> {
         (_, Some(_)) => Err(Why::Ambiguous),
         (None, None) => Err(Why::Unpaid),
         (Some((Speaks::V1, _)), None) if !rules.accept_v1 => Err(Why::Unpaid),
-        (Some((speaks, value)), None) => {
-            Sent::read(speaks, value, rules.header_limit).map_err(|error| match error {
+        (Some((speaks, value)), None) => Sent::read(speaks, value, rules.header_limit, offers)
+            .map_err(|error| match error {
                 Unreadable::Version(version) => Why::Version(version),
                 Unreadable::Malformed(error) => Why::Malformed(error.to_string()),
-            })
-        }
+            }),
     }
 }
 

@@ -33,9 +33,18 @@ pub(crate) enum Unreadable {
 }
 
 impl Sent {
-    pub(crate) fn read(speaks: Speaks, value: &[u8], limit: usize) -> Result<Self, Unreadable> {
+    pub(crate) fn read(
+        speaks: Speaks,
+        value: &[u8],
+        limit: usize,
+        offers: &[Arc<Offer>],
+    ) -> Result<Self, Unreadable> {
+        let offered = |text: &str| {
+            let offer = offers.iter().find(|offer| offer.requirements.as_str() == text)?;
+            Some(offer.requirements.clone())
+        };
         let (sent, expected) = match speaks {
-            Speaks::V2 => (header::decode_verbatim(value, limit).map(Self::V2), 2),
+            Speaks::V2 => (PaymentPayload::decode(value, limit, offered).map(Self::V2), 2),
             Speaks::V1 => (header::decode_verbatim(value, limit).map(Self::V1), 1),
         };
         sent.map_err(|error| {
