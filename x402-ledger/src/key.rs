@@ -85,7 +85,10 @@ impl PaymentKey {
         }
         let hash = HASHES.hash_one((&network, &rest, asset_end, payer_end));
         let evm = chain_id.and_then(|chain_id| {
-            let (asset, payer, nonce) = (bytes(asset)?, bytes(payer)?, bytes(nonce)?);
+            let part = |range: Range<usize>| rest.get(range);
+            let asset = bytes(part(0..asset_end)?)?;
+            let payer = bytes(part(asset_end..payer_end)?)?;
+            let nonce = bytes(part(payer_end..rest.len())?)?;
             Some(Evm { hash, chain_id, asset, payer, nonce })
         });
         let inner = Inner { network, rest: rest.into(), asset_end, payer_end, evm };

@@ -17,6 +17,9 @@ const KEYS: usize = 24;
 /// readers may each believe another one of the two; so is nesting deeper than 32, and anything that
 /// is not an object.
 pub(crate) fn from_hostile<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, JsonError> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(serde_json::Error::custom("expected a JSON object").into());
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Unambiguous { depth: 0, keys: &mut Vec::with_capacity(KEYS) }.deserialize(&mut deserializer)?;
     Ok(serde_json::from_str(text)?)

@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
 
 use x402_types::Amount;
@@ -15,6 +14,8 @@ pub(super) struct Books {
     lines: VecDeque<Option<Line>>,
     /// The place of the first of `lines`.
     first: usize,
+    /// No line before this place can be dropped.
+    droppable: usize,
     places: Keyed<usize>,
     texts: Texts,
 }
@@ -42,18 +43,23 @@ enum Transaction {
 impl Books {
     pub(super) fn record(&mut self, capacity: usize, payment: Payment) {
         let line = self.line(payment);
-        if let Some(known) = self.line_mut(&line.key) {
-            let known = mem::replace(known, line);
-            return self.forget(known);
+        if let Some(place) = self.places.get(&line.key).copied() {
+            self.droppable = self.droppable.min(place);
+            let slot = place.checked_sub(self.first).and_then(|slot| self.lines.get_mut(slot));
+            if let Some(known) = slot.and_then(|slot| slot.replace(line)) {
+                self.forget(known);
+            }
+            return;
+        }
+        if self.places.len() >= capacity {
+            self.drop_the_oldest();
+        }
+        // Unfinished lines, which stay, may have dropped ones behind them without end.
+        if self.lines.len() >= capacity.max(2 * self.places.len()) {
+            self.close_the_gaps();
         }
         self.places.insert(line.key.clone(), self.first + self.lines.len());
         self.lines.push_back(Some(line));
-        if self.places.len() > capacity {
-            self.drop_the_oldest();
-        }
-        if self.lines.len() > capacity.saturating_mul(2) {
-            self.close_the_gaps();
-        }
     }
 
     pub(super) fn complete(
@@ -63,7 +69,10 @@ impl Books {
         transaction: Option<String>,
         at: i64,
     ) -> Result<(), StoreError> {
-        let line = self.line_mut(&Kept::from(key)).ok_or(StoreError::Missing)?;
+        let place = *self.places.get(&Kept::from(key)).ok_or(StoreError::Missing)?;
+        let slot = place.checked_sub(self.first).and_then(|slot| self.lines.get_mut(slot));
+        let line = slot.and_then(Option::as_mut).ok_or(StoreError::Missing)?;
+        self.droppable = self.droppable.min(place);
         line.status = status;
         line.updated_at = at;
         if let Some(transaction) = transaction {
@@ -79,11 +88,6 @@ impl Books {
 
     pub(super) fn recent(&self, limit: usize) -> Vec<Payment> {
         self.lines.iter().rev().flatten().take(limit).map(Payment::from).collect()
-    }
-
-    fn line_mut(&mut self, key: &Kept) -> Option<&mut Line> {
-        let place = self.places.get(key)?.checked_sub(self.first)?;
-        self.lines.get_mut(place)?.as_mut()
     }
 
     fn line(&mut self, payment: Payment) -> Line {
@@ -108,9 +112,12 @@ impl Books {
     }
 
     fn drop_the_oldest(&mut self) {
-        let finished =
-            |line: &&mut Option<Line>| line.as_ref().is_some_and(|line| line.status.is_final());
-        if let Some(line) = self.lines.iter_mut().find(finished).and_then(Option::take) {
+        let from = self.droppable.saturating_sub(self.first).min(self.lines.len());
+        let finished = |line: &Option<Line>| line.as_ref().is_some_and(Line::is_final);
+        let found = self.lines.range(from..).position(finished).map(|after| from + after);
+        self.droppable = self.first + found.unwrap_or(self.lines.len());
+        let dropped = found.and_then(|slot| self.lines.get_mut(slot)).and_then(Option::take);
+        if let Some(line) = dropped {
             self.places.remove(&line.key);
             self.forget(line);
         }
@@ -120,12 +127,18 @@ impl Books {
         }
     }
 
-    /// Unfinished lines, which stay, may have dropped ones behind them without end.
     fn close_the_gaps(&mut self) {
         self.lines.retain(Option::is_some);
         for (place, line) in self.lines.iter().flatten().enumerate() {
             self.places.insert(line.key.clone(), self.first + place);
         }
+        self.droppable = self.first;
+    }
+}
+
+impl Line {
+    fn is_final(&self) -> bool {
+        self.status.is_final()
     }
 }
 

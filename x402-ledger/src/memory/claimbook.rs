@@ -7,11 +7,8 @@ use crate::{ClaimState, Claimed, PaymentKey, StoreError};
 #[derive(Debug, Default)]
 pub(super) struct Claimbook {
     entries: Keyed<Entry>,
-    /// Who dies when, by the second. A key that was released and claimed anew stands here twice; its
-    /// entry tells which of the two counts.
+    /// Who dies when, by the second: each of the entries once.
     deaths: BTreeMap<u64, Vec<Kept>>,
-    /// How many keys `deaths` has.
-    mortals: usize,
 }
 
 #[derive(Debug)]
@@ -42,15 +39,10 @@ impl Claimbook {
                 state => Claimed::Taken(state.clone()),
             });
         }
-        // The dead-to-be count too: claims that come and go must not grow them without bound.
-        if self.entries.len() >= capacity || self.mortals >= capacity.saturating_mul(2) {
-            self.forget_the_released();
-            if self.entries.len() >= capacity {
-                return Err(StoreError::Full { capacity });
-            }
+        if self.entries.len() >= capacity {
+            return Err(StoreError::Full { capacity });
         }
         self.deaths.entry(expires).or_default().push(key.clone());
-        self.mortals += 1;
         let entry = Entry { purchase: purchase.into(), expires, state: ClaimState::InFlight };
         self.entries.insert(key, entry);
         Ok(Claimed::Fresh)
@@ -72,29 +64,27 @@ impl Claimbook {
 
     pub(super) fn release(&mut self, key: &PaymentKey) {
         let key = Kept::from(key);
-        if self.entries.get(&key).is_some_and(|entry| entry.state == ClaimState::InFlight) {
-            self.entries.remove(&key);
+        let Some(entry) = self.entries.get(&key) else { return };
+        if entry.state != ClaimState::InFlight {
+            return;
+        }
+        let expires = entry.expires;
+        self.entries.remove(&key);
+        let Some(keys) = self.deaths.get_mut(&expires) else { return };
+        // What is released was mostly claimed a moment ago.
+        if let Some(at) = keys.iter().rposition(|dying| *dying == key) {
+            keys.swap_remove(at);
+        }
+        if keys.is_empty() {
+            self.deaths.remove(&expires);
         }
     }
 
     fn bury_the_dead(&mut self, now: u64) {
         while let Some(first) = self.deaths.first_entry().filter(|first| *first.key() < now) {
-            let (expires, keys) = first.remove_entry();
-            self.mortals = self.mortals.saturating_sub(keys.len());
-            for key in keys {
-                if self.entries.get(&key).is_some_and(|entry| entry.expires == expires) {
-                    self.entries.remove(&key);
-                }
+            for key in first.remove() {
+                self.entries.remove(&key);
             }
         }
-    }
-
-    fn forget_the_released(&mut self) {
-        let Self { entries, deaths, mortals } = self;
-        deaths.retain(|expires, keys| {
-            keys.retain(|key| entries.get(key).is_some_and(|entry| entry.expires == *expires));
-            !keys.is_empty()
-        });
-        *mortals = deaths.values().map(Vec::len).sum();
     }
 }

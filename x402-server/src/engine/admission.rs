@@ -34,6 +34,9 @@ const GRACE: u64 = 300;
 /// Seconds that a payment for a stream must be good for at the least.
 const SHORTEST_STREAM: u64 = 30;
 
+/// Seconds for which a name is remembered at the most.
+const LONGEST_NAME: u64 = 24 * 60 * 60;
+
 /// Seconds by which a payer's clock may be ahead.
 const CLOCK_SKEW: u64 = 600;
 
@@ -124,7 +127,7 @@ impl Paid {
         seen.offers(&payment);
         let request = sent.request(offer, purchase.url()).ok_or(Why::Internal)?;
         // However far off the end that the payer chose is.
-        let longest = now.saturating_add(offer.requirements.max_timeout_seconds);
+        let longest = now.saturating_add(offer.requirements.max_timeout_seconds.min(LONGEST_NAME));
         let remembered = valid_before.min(longest).saturating_add(GRACE);
         let (offered, purchase, named) = (offered.clone(), purchase.clone(), None);
         Ok(Self {

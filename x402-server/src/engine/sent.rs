@@ -152,10 +152,17 @@ fn meets(accepted: &Value, ours: &Verbatim<PaymentRequirements>) -> bool {
         return false;
     }
     ours.iter().all(|(key, value)| match accepted.get(key) {
-        Some(theirs) if key == "extra" => is_part(value, theirs),
+        Some(theirs) if key == "extra" => {
+            // By EIP-3009 where nothing is said: what says something else is another offer.
+            by_permit2(value) == by_permit2(theirs) && is_part(value, theirs)
+        }
         Some(theirs) => theirs == value,
         None => false,
     })
+}
+
+fn by_permit2(extra: &Value) -> bool {
+    extra.get("assetTransferMethod").and_then(Value::as_str) == Some("permit2")
 }
 
 fn is_part(part: &Value, whole: &Value) -> bool {

@@ -50,6 +50,12 @@ impl Way {
             && terms.network == asset.network
             && terms.asset.eq_ignore_ascii_case(&asset.address)
             && terms.pay_to.eq_ignore_ascii_case(pay_to)
+            && (self.scheme == Scheme::Upto || by_permit2(terms) == self.is_by_permit2())
+    }
+
+    fn is_by_permit2(&self) -> bool {
+        self.scheme == Scheme::ExactByPermit2
+            || self.accepted.asset.transfer_method == TransferMethod::Permit2
     }
 
     /// The offer, as it is told to payers.
@@ -123,4 +129,11 @@ fn settler(supported: Option<&SupportedResponse>, network: &Network) -> Result<S
         Some(extra) => Ok(extra.facilitator_address),
         None => Err(Mistake::UnknownSettler { scheme: UPTO.to_owned(), network: network.clone() }),
     }
+}
+
+/// Whether these terms are met by Permit2; by EIP-3009 where they do not say.
+fn by_permit2(terms: &PaymentRequirements) -> bool {
+    let extra = terms.extra.as_ref().and_then(|extra| extra.parse::<serde_json::Value>().ok());
+    let method = extra.as_ref().and_then(|extra| extra.get("assetTransferMethod")?.as_str());
+    method == Some(TransferMethod::Permit2.as_str())
 }

@@ -12,8 +12,8 @@ use tower::{Layer, ServiceExt, service_fn};
 use x402_ledger::MemoryStore;
 use x402_server::layer::GateLayer;
 use x402_server::{
-    Admission, ConfigError, DynamicPrice, Entry, Gate, Hooks, Inquiry, Listing, Paywall, Quote,
-    Refused, Reply,
+    Admission, ConfigError, DynamicPrice, Entry, Gate, Hooks, Inquiry, Listing, Paywall, Price,
+    Quote, Refused, Reply,
 };
 use x402_types::{PaymentRequired, Verbatim, decode};
 
@@ -326,7 +326,7 @@ async fn what_was_settled_at_a_quote_is_owed_when_the_quote_has_lapsed() {
     drop(ticket.finish(200));
     common::until(async || facilitator.moved() == 1).await;
     price.store(20_000, SeqCst);
-    common::until(async || common::now() > quoted + 1).await;
+    common::clock_passes(quoted + 1).await;
     common::until(async || {
         let Admission::Admit(ticket) = buy(&gate, &payment).await else { return false };
         ticket.payment().receipt().is_some()
@@ -344,6 +344,12 @@ const FAILS: u64 = 2;
 const SELLS_OTHERWISE: u64 = 3;
 
 fn fickle(paywall: &Paywall, mood: &Arc<AtomicU64>) -> Gate {
+    fickle_by(false, paywall, mood)
+}
+
+/// The same, by Permit2 or not.
+fn fickle_by(permit2: bool, paywall: &Paywall, mood: &Arc<AtomicU64>) -> Gate {
+    let by = move |price: Price, permit2: bool| if permit2 { price.permit2() } else { price };
     let mood = Arc::clone(mood);
     let price = paywall.price_by(move |inquiry: Inquiry| {
         let mood = mood.load(SeqCst);
@@ -351,11 +357,11 @@ fn fickle(paywall: &Paywall, mood: &Arc<AtomicU64>) -> Gate {
             match mood {
                 REFUSES => Ok(Quote::Refuse(Refused::new(410, "sold_out", "There is none left."))),
                 FAILS => Err("the database is down"),
-                SELLS_OTHERWISE => Ok(inquiry.price("$0.02").unwrap().permit2().into()),
+                SELLS_OTHERWISE => Ok(by(inquiry.price("$0.02").unwrap(), !permit2).into()),
                 _ => {
                     assert_ne!(inquiry.header("x-size"), Some("large"), "not for sale");
                     assert_eq!(inquiry.header("x-colour"), None);
-                    Ok(inquiry.price("$0.01").unwrap().into())
+                    Ok(by(inquiry.price("$0.01").unwrap(), permit2).into())
                 }
             }
         }
@@ -372,9 +378,10 @@ fn sized(payment: Option<&Payment>, size: &'static str) -> Head {
 
 #[tokio::test]
 async fn what_is_owed_is_served_whatever_the_function_says_by_then() {
-    for (mood, status) in [(REFUSES, 410), (FAILS, 500), (SELLS_OTHERWISE, 402)] {
+    let moods = [(REFUSES, 410), (FAILS, 500), (SELLS_OTHERWISE, 402)];
+    for ((mood, status), permit2) in moods.into_iter().flat_map(|it| [(it, false), (it, true)]) {
         let (facilitator, now) = (Double::default(), Arc::new(AtomicU64::new(SELLS)));
-        let gate = fickle(&paywall(&facilitator).await, &now);
+        let gate = fickle_by(permit2, &paywall(&facilitator).await, &now);
         let terms = ask(&gate, &sized(None, "small")).await;
         let payment = Payer::number(1).pay(&terms).await;
         let head = || sized(Some(&payment), "small");

@@ -32,6 +32,13 @@ pub async fn until(mut condition: impl AsyncFnMut() -> bool) {
     panic!("never came true");
 }
 
+/// Yields until the clock is past this second since 1970: however many turns that takes.
+pub async fn clock_passes(second: u64) {
+    while now() <= second {
+        tokio::task::yield_now().await;
+    }
+}
+
 pub fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.expect("after 1970").as_secs()
