@@ -130,6 +130,8 @@ async fn signed<T: Send + 'static>(
     limit: Duration,
 ) -> Result<T, Unsigned> {
     let runtime = Handle::try_current().map_err(|_| Unsigned::NoRuntime)?;
+    // A signer that hangs is given up in the end, and what it holds is for others.
+    let signing = async move { timeout(limit * 2, signing).await.unwrap_or(Err(Unsigned::Late)) };
     match timeout(limit, runtime.spawn(signing)).await {
         Ok(Ok(signed)) => signed,
         Ok(Err(_)) => Err(Unsigned::Panicked),
