@@ -4,12 +4,10 @@
 //! may lack the padding or use the URL-safe alphabet: both are seen in the field.
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::engines::{STANDARD, URL_SAFE};
 use crate::hostile::from_hostile;
 use crate::{JsonError, Verbatim};
 
@@ -54,12 +52,6 @@ pub enum DecodeError {
     #[error("the header does not hold the message: {0}")]
     Json(#[from] JsonError),
 }
-
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
-const STANDARD_LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-const URL_SAFE_LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// Writes a message as a header's value.
 ///
@@ -117,9 +109,9 @@ pub fn decode_to_json(value: &[u8], limit: usize) -> Result<String, DecodeError>
     if value.len() > limit {
         return Err(DecodeError::TooLong { length: value.len(), limit });
     }
-    let bytes = STANDARD_LENIENT
+    let bytes = STANDARD
         .decode(value)
-        .or_else(|error| URL_SAFE_LENIENT.decode(value).map_err(|_| error))
+        .or_else(|error| URL_SAFE.decode(value).map_err(|_| error))
         .map_err(DecodeError::Base64)?;
     String::from_utf8(bytes).map_err(|error| DecodeError::Utf8(error.utf8_error()))
 }

@@ -2,6 +2,7 @@
 
 mod amount;
 mod asset;
+mod engines;
 pub mod extensions;
 pub mod facilitator;
 pub mod header;

@@ -1,21 +1,17 @@
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 use tracing::field::Empty;
 use url::{Host, Url};
 use x402_types::{SettleResponse, SupportedResponse, VerifyResponse, header};
 
+use super::connections::Connections;
 use super::{Answer, Facilitator, FacilitatorError, Request};
 use crate::foreign::excerpt;
 
@@ -25,18 +21,11 @@ use crate::foreign::excerpt;
 /// redirects. How long an answer may take is the paywall's to say.
 #[derive(Clone)]
 pub struct HttpFacilitator {
-    client: Connections,
+    connections: Connections,
     verify: Uri,
     settle: Uri,
     supported: Uri,
     authorization: Option<HeaderValue>,
-}
-
-/// Without TLS no certificates need to be loaded, and none need be there.
-#[derive(Clone)]
-enum Connections {
-    Plain(Client<HttpConnector, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 /// Why an address is no facilitator's.
@@ -69,8 +58,6 @@ pub enum InvalidFacilitator {
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// Characters of a foreign body that go into an error.
 const EXCERPT: usize = 256;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl HttpFacilitator {
     /// The facilitator at this address, to which `/verify`, `/settle` and `/supported` are added.
@@ -97,7 +84,7 @@ impl HttpFacilitator {
         let base = parsed.as_str().trim_end_matches('/');
         let endpoint = |path| format!("{base}/{path}").parse::<Uri>().map_err(|_| unusable());
         Ok(Self {
-            client: Connections::new(tls)?,
+            connections: Connections::new(tls).map_err(InvalidFacilitator::Tls)?,
             verify: endpoint("verify")?,
             settle: endpoint("settle")?,
             supported: endpoint("supported")?,
@@ -176,11 +163,7 @@ impl HttpFacilitator {
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let response = match &self.client {
-            Connections::Plain(client) => client.request(request).await,
-            Connections::Tls(client) => client.request(request).await,
-        };
-        let response = response.map_err(|error| {
+        let response = self.connections.request(request).await.map_err(|error| {
             if error.is_connect() {
                 FacilitatorError::NotSent(error.into())
             } else {
@@ -194,33 +177,6 @@ impl HttpFacilitator {
             Err(error) => FacilitatorError::Lost(error),
         })?;
         Ok((status, body.to_bytes()))
-    }
-}
-
-impl Connections {
-    fn new(tls: bool) -> Result<Self, InvalidFacilitator> {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        connector.enforce_http(!tls);
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT);
-        if !tls {
-            return Ok(Self::Plain(builder.build(connector)));
-        }
-        let provider = rustls::crypto::ring::default_provider();
-        let config = rustls::ClientConfig::builder_with_provider(provider.into())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| InvalidFacilitator::Tls(error.into()))?
-            .with_native_roots()
-            .map_err(|error| InvalidFacilitator::Tls(error.into()))?
-            .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_only()
-            .enable_all_versions()
-            .wrap_connector(connector);
-        Ok(Self::Tls(builder.build(connector)))
     }
 }
 

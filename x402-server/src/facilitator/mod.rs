@@ -2,6 +2,8 @@
 //! which is any [`Facilitator`].
 
 #[cfg(feature = "http-facilitator")]
+mod connections;
+#[cfg(feature = "http-facilitator")]
 mod http;
 
 #[cfg(feature = "http-facilitator")]

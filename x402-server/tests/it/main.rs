@@ -18,6 +18,7 @@ mod drain;
 mod dropped;
 mod dynamic;
 mod extensions;
+mod facilitator_connections;
 mod forwarding;
 mod handlers_answer;
 mod hooks;

@@ -1,28 +1,17 @@
-//! JSON that must not be believed.
-
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::{KEYS, MAX_DEPTH};
 use crate::JsonError;
 
-/// Nesting that no message of the protocol comes near.
-const MAX_DEPTH: usize = 32;
-/// Keys of all objects around a place in a message, as many as are usual.
-const KEYS: usize = 24;
-
-/// Reads hostile JSON: a key that stands twice in one object, at any depth, is refused, because two
-/// readers may each believe another one of the two; so is nesting deeper than 32, and anything that
-/// is not an object.
-pub(crate) fn from_hostile<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, JsonError> {
-    if !text.trim_ascii_start().starts_with('{') {
-        return Err(serde_json::Error::custom("expected a JSON object").into());
-    }
+/// Reads a JSON object to see that it has one meaning.
+pub(super) fn check(text: &str) -> Result<(), JsonError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    Unambiguous { depth: 0, keys: &mut Vec::with_capacity(KEYS) }.deserialize(&mut deserializer)?;
-    Ok(serde_json::from_str(text)?)
+    let keys = &mut Vec::with_capacity(KEYS);
+    Ok(Unambiguous { depth: 0, keys }.deserialize(&mut deserializer)?)
 }
 
 struct Unambiguous<'a, 'de> {
