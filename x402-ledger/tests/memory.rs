@@ -141,6 +141,29 @@ async fn the_books_drop_the_oldest_finished_line_and_never_an_unfinished_one() {
     assert_eq!(kept, [key(3), key(1)]);
 }
 
+#[tokio::test]
+async fn failures_that_cost_nothing_do_not_push_out_what_was_sold() {
+    let store = MemoryStore::with_capacity(16);
+    store.record(line(0, Status::Settled)).await.unwrap();
+    for nonce in 1..1_000 {
+        store.record(line(nonce, Status::Intended)).await.unwrap();
+        let status = Status::Failed("insufficient_funds".to_owned());
+        store.complete(&key(nonce), status, None, 1_700_000_001_000).await.unwrap();
+    }
+    let kept: Vec<_> = store.recent(100).await.unwrap().into_iter().map(|line| line.key).collect();
+    assert_eq!(kept, [key(999), key(998), key(0)]);
+    // One that is tried again and settled stays.
+    store.record(line(999, Status::Intended)).await.unwrap();
+    store.complete(&key(999), Status::Settled, Some("0xabc".to_owned()), 0).await.unwrap();
+    for nonce in 1_000..1_010 {
+        store.record(line(nonce, Status::Intended)).await.unwrap();
+        let status = Status::Failed("insufficient_funds".to_owned());
+        store.complete(&key(nonce), status, None, 0).await.unwrap();
+    }
+    assert!(store.payment(&key(999)).await.unwrap().is_some());
+    assert_eq!(store.recent(100).await.unwrap().len(), 4);
+}
+
 #[test]
 fn a_line_says_who_paid_how_much_for_what_when() {
     let usdc = "0x036CbD53842c5426634e7929541eC2318f3dCF7e";

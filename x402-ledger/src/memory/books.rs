@@ -7,7 +7,9 @@ use super::kept::Texts;
 use super::{Kept, Keyed};
 use crate::{Payment, PaymentKey, Status, StoreError};
 
-/// The newest lines, in the order of their writing; unfinished ones are never dropped.
+/// The newest lines, in the order of their writing; unfinished ones are never dropped. Of payments
+/// that failed without a transaction, which cost nothing to make, it has room for an eighth: they drop
+/// one another, and not what was sold.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     /// By place; `None` where a line was dropped before an older one.
@@ -17,8 +19,13 @@ pub(super) struct Books {
     /// No line before this place can be dropped.
     droppable: usize,
     places: Keyed<usize>,
+    /// Where lines were that failed without a transaction. They may have gone on, or gone, since.
+    failed: VecDeque<usize>,
     texts: Texts,
 }
+
+/// Of all lines, the part that may have failed without a transaction.
+const FAILED: usize = 8;
 
 /// A [`Payment`]. There may be millions.
 #[derive(Debug)]
@@ -64,6 +71,7 @@ impl Books {
 
     pub(super) fn complete(
         &mut self,
+        capacity: usize,
         key: &PaymentKey,
         status: Status,
         transaction: Option<String>,
@@ -78,7 +86,23 @@ impl Books {
         if let Some(transaction) = transaction {
             line.transaction = Some(transaction.into());
         }
+        if line.cost_nothing() {
+            self.failed.push_back(place);
+            self.drop_failed(capacity / FAILED);
+        }
         Ok(())
+    }
+
+    fn drop_failed(&mut self, most: usize) {
+        while self.failed.len() > most.max(1) {
+            let Some(place) = self.failed.pop_front() else { return };
+            let slot = place.checked_sub(self.first).and_then(|slot| self.lines.get_mut(slot));
+            let dropped = slot.and_then(|slot| slot.take_if(|line| line.cost_nothing()));
+            if let Some(line) = dropped {
+                self.places.remove(&line.key);
+                self.forget(line);
+            }
+        }
     }
 
     pub(super) fn payment(&self, key: &PaymentKey) -> Option<Payment> {
@@ -133,12 +157,19 @@ impl Books {
             self.places.insert(line.key.clone(), self.first + place);
         }
         self.droppable = self.first;
+        let failed = |(at, line): (usize, &Line)| line.cost_nothing().then_some(self.first + at);
+        self.failed = self.lines.iter().flatten().enumerate().filter_map(failed).collect();
     }
 }
 
 impl Line {
     fn is_final(&self) -> bool {
         self.status.is_final()
+    }
+
+    /// Whether nobody has paid anything for there being this line.
+    fn cost_nothing(&self) -> bool {
+        matches!(self.status, Status::Failed(_)) && self.transaction.is_none()
     }
 }
 

@@ -15,7 +15,8 @@ use crate::{ClaimState, Claimed, Claims, Payment, PaymentKey, Payments, Status, 
 /// Claims and payments in this process's memory: for one process, and until it ends.
 ///
 /// Holds at most a stated number of live claims and refuses more. Of the books it keeps the newest
-/// lines, of which unfinished ones are never dropped. Cloning shares the store.
+/// lines, of which unfinished ones are never dropped; of payments that failed without a transaction, an
+/// eighth of its room. Cloning shares the store.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     inner: Arc<Inner>,
@@ -94,7 +95,7 @@ impl Payments for MemoryStore {
         transaction: Option<String>,
         at: i64,
     ) -> Result<(), StoreError> {
-        self.books().complete(key, status, transaction, at)
+        self.books().complete(self.inner.capacity, key, status, transaction, at)
     }
 
     async fn payment(&self, key: &PaymentKey) -> Result<Option<Payment>, StoreError> {
