@@ -37,6 +37,11 @@ const SHORTEST_STREAM: u64 = 30;
 /// Seconds for which a name is remembered at the most.
 const LONGEST_NAME: u64 = 24 * 60 * 60;
 
+/// Seconds for which a payment is claimed at the most, however far off the end that its payer chose
+/// is: after that it is settled, and will not be verified again, or nobody asks for its outcome any
+/// more.
+const LONGEST_CLAIM: u64 = 25 * 60 * 60;
+
 /// Seconds by which a payer's clock may be ahead.
 const CLOCK_SKEW: u64 = 600;
 
@@ -49,7 +54,6 @@ pub(crate) struct Paid {
     payment: Payment,
     key: PaymentKey,
     now: u64,
-    valid_before: u64,
     /// On a route that takes names, where the payment has one.
     named: Option<Named>,
     /// The second until which the name is remembered.
@@ -103,9 +107,11 @@ impl Paid {
         if *streaming && lapsed.is_none() && valid_before < now.saturating_add(SHORTEST_STREAM) {
             return Err(Why::Refused(ErrorReason::Permit2DeadlineExpired));
         }
-        // What may cost nothing in the end must not be remembered for ages.
+        // What may cost nothing in the end, or is settled unverified, must not be remembered for ages,
+        // and must be as long as it can be settled.
         let longest = requirements.max_timeout_seconds.saturating_add(CLOCK_SKEW);
-        if *metered && valid_before > now.saturating_add(longest) {
+        let to_the_end = *metered || offered.flow() == PaymentFlow::Upfront;
+        if to_the_end && valid_before > now.saturating_add(longest) {
             return Err(Why::Malformed(format!(
                 "the payment is good for longer than maxTimeoutSeconds, {}",
                 requirements.max_timeout_seconds
@@ -123,6 +129,9 @@ impl Paid {
                 Arc::new(if *streaming { Meter::of_stream(limit) } else { Meter::new(limit) })
             }),
             valid_before,
+            claimed_until: valid_before
+                .min(now.saturating_add(LONGEST_CLAIM))
+                .saturating_add(GRACE),
         });
         seen.offers(&payment);
         let request = sent.request(offer, purchase.url()).ok_or(Why::Internal)?;
@@ -138,7 +147,6 @@ impl Paid {
             payment,
             key,
             now,
-            valid_before,
             named,
             remembered,
             lapsed,
@@ -188,9 +196,9 @@ impl Paid {
 
     async fn claim_and_verify(&self) -> Result<Box<Ticket>, Stop> {
         let shared = self.offered.shared();
-        let forgotten = self.valid_before.saturating_add(GRACE);
-        let (key, purchase) = (self.key.clone(), self.purchase.clone());
-        let hold = Hold::claim(Arc::clone(shared), key, purchase, forgotten, self.now).await?;
+        let (key, purchase) = (self.key.clone(), self.purchase.claimed(self.named.as_ref()));
+        let expires = self.payment.facts.claimed_until;
+        let hold = Hold::claim(Arc::clone(shared), key, purchase, expires, self.now).await?;
         if let (None, Some(lapsed)) = (hold.paid(), &self.lapsed) {
             hold.give_back().await;
             return Err(lapsed.why().into());

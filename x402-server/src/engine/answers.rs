@@ -153,9 +153,23 @@ impl Why {
     }
 }
 
-/// A failed receipt as a client may see it: the reason, not the facilitator's own words.
+/// A failed receipt as a client may see it: the reason, not the facilitator's own words, and nothing
+/// that is too long for a header.
 fn told(response: SettleResponse) -> SettleResponse {
-    SettleResponse { error_message: None, extensions: None, extra: None, ..response }
+    let SettleResponse { success, error_reason, payer, transaction, network, amount, .. } =
+        response;
+    let short = |text: &String| text.len() <= REASON_LIMIT;
+    SettleResponse {
+        success,
+        error_reason: error_reason.map(|it| excerpt(it.as_str(), REASON_LIMIT).as_str().into()),
+        error_message: None,
+        payer: payer.filter(short),
+        transaction: Some(transaction).filter(short).unwrap_or_default(),
+        network: Some(network).filter(short).unwrap_or_default(),
+        amount,
+        extensions: None,
+        extra: None,
+    }
 }
 
 fn internal() -> Reply {

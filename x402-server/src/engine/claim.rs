@@ -4,8 +4,9 @@ use x402_ledger::{ClaimState, Claimed, PaymentKey};
 use x402_types::SettleResponse;
 
 use super::answers::Why;
+use super::insist::insist;
 use super::observed::Held;
-use super::purchase::Purchase;
+use super::payment::Payment;
 use super::seen_through::SeenThrough;
 use super::shared::Shared;
 
@@ -19,51 +20,53 @@ use super::shared::Shared;
 pub(crate) struct Hold {
     shared: Arc<Shared>,
     key: PaymentKey,
+    /// The second since 1970 at which the claim dies.
+    expires: u64,
     /// The settlement, where there has been one.
     paid: Option<Arc<SettleResponse>>,
+    /// Whether what was settled has been delivered, whatever comes.
+    delivered: bool,
     armed: bool,
     /// That it is held, for those who count; `None` once another says so.
     held: Option<Held>,
 }
 
 impl Hold {
-    /// Claims a payment. Where the caller is dropped meanwhile, so is the hold.
+    /// Claims a payment until this second. Where the caller is dropped meanwhile, so is the hold.
     pub(crate) async fn claim(
         shared: Arc<Shared>,
         key: PaymentKey,
-        purchase: Purchase,
+        purchase: Arc<str>,
         expires: u64,
         now: u64,
     ) -> Result<Self, Why> {
         SeenThrough::new(Arc::clone(&shared), async move {
-            match shared.claims.claim(&key, purchase.as_str(), expires, now).await {
-                Ok(Claimed::Fresh) => {
-                    let held = Some(shared.tallies.held());
-                    Ok(Self::new(shared, key, None, held))
-                }
-                Ok(Claimed::Owed(receipt)) => {
-                    let held = Some(shared.tallies.held());
-                    Ok(Self::new(shared, key, Some(Arc::from(receipt)), held))
-                }
-                Ok(Claimed::Taken(state)) => Err(Why::Taken(state)),
+            let paid = match shared.claims.claim(&key, &purchase, expires, now).await {
+                Ok(Claimed::Fresh) => None,
+                Ok(Claimed::Owed(receipt)) => Some(Arc::from(receipt)),
+                Ok(Claimed::Taken(state)) => return Err(Why::Taken(state)),
                 Err(error) => {
                     tracing::error!(%error, "the claim store cannot be used; nothing is served");
-                    Err(Why::StoreFailed)
+                    return Err(Why::StoreFailed);
                 }
-            }
+            };
+            let held = Some(shared.tallies.held());
+            Ok(Self { shared, key, expires, paid, delivered: false, armed: true, held })
         })
         .await
         .unwrap_or(Err(Why::StoreFailed))
     }
 
-    /// The hold on a payment that is claimed already.
-    pub(crate) fn new(
+    /// The hold on a payment that is settled. What streams has been delivered by then.
+    pub(super) fn settled(
         shared: Arc<Shared>,
         key: PaymentKey,
-        paid: Option<Arc<SettleResponse>>,
+        payment: &Payment,
+        receipt: Arc<SettleResponse>,
         held: Option<Held>,
     ) -> Self {
-        Self { shared, key, paid, armed: true, held }
+        let (expires, delivered) = (payment.facts.claimed_until, payment.is_streaming());
+        Self { shared, key, expires, paid: Some(receipt), delivered, armed: true, held }
     }
 
     pub(crate) fn key(&self) -> &PaymentKey {
@@ -83,12 +86,18 @@ impl Hold {
         }
     }
 
-    /// The payment was settled and served: it is used up.
-    pub(crate) async fn use_up(mut self) {
-        if let Err(error) = self.shared.claims.advance(&self.key, ClaimState::Used).await {
-            tracing::error!(%error, payment = %self.key, "a used claim was not written down");
+    /// The payment was settled and served: it is used up. Where the caller is dropped before that is
+    /// written down, it was not served after all, and is owed.
+    pub(crate) async fn use_up(self) {
+        let used = SeenThrough::new(Arc::clone(&self.shared), async move {
+            if let Err(error) = self.shared.claims.advance(&self.key, ClaimState::Used).await {
+                tracing::error!(%error, payment = %self.key, "a used claim was not written down");
+            }
+            self
+        });
+        if let Ok(hold) = used.await {
+            hold.forget();
         }
-        self.armed = false;
     }
 
     /// Someone else sees to the payment's state.
@@ -107,20 +116,28 @@ impl Hold {
             None => shared.identifiers.forget(&key),
             Some(_) => shared.identifiers.rest(&key),
         }
-        Some(SeenThrough::new(Arc::clone(&shared), async move {
-            let given = match paid {
-                None => shared.claims.release(&key).await,
-                Some(receipt) => {
-                    shared
-                        .claims
-                        .advance(&key, ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))))
-                        .await
+        let (delivered, expires) = (self.delivered, self.expires);
+        let (settlements, runs) = (shared.settlements.clone(), Arc::clone(&shared));
+        let giving = async move {
+            let Some(receipt) = paid else {
+                if let Err(error) = shared.claims.release(&key).await {
+                    tracing::error!(%error, payment = %key, "a claim could not be given back");
                 }
+                return;
             };
-            if let Err(error) = given {
-                tracing::error!(%error, payment = %key, "a claim could not be given back");
+            let state = match delivered {
+                true => ClaimState::Used,
+                false => ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))),
+            };
+            if let Err(error) = shared.claims.advance(&key, state.clone()).await {
+                tracing::error!(%error, payment = %key, "a settled claim is not written down yet");
+                let settlements = shared.settlements.clone();
+                let insisting = insist(Arc::clone(&shared), key, state, expires);
+                drop(SeenThrough::new(shared, settlements.track_future(insisting)));
             }
-        }))
+        };
+        // Whoever waits for settlements waits for this too.
+        Some(SeenThrough::new(runs, settlements.track_future(giving)))
     }
 }
 

@@ -172,39 +172,41 @@ pub(crate) trait DynHooks: Send + Sync {
 
 impl<T: Hooks> DynHooks for T {
     fn on_request<'a>(&'a self, request: &'a RequestInfo) -> Hook<'a, Entry> {
-        caught(Hooks::on_request(self, request), || Entry::Refuse(broken()))
+        caught(async move { Hooks::on_request(self, request).await }, || Entry::Refuse(broken()))
     }
 
     fn before_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry> {
-        caught(Hooks::before_verify(self, payment), || Entry::Refuse(broken()))
+        caught(async move { Hooks::before_verify(self, payment).await }, || Entry::Refuse(broken()))
     }
 
     fn after_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry> {
-        caught(Hooks::after_verify(self, payment), || Entry::Refuse(broken()))
+        caught(async move { Hooks::after_verify(self, payment).await }, || Entry::Refuse(broken()))
     }
 
     fn on_verify_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery> {
-        caught(Hooks::on_verify_failure(self, p, r), || Recovery::Stand)
+        caught(async move { Hooks::on_verify_failure(self, p, r).await }, || Recovery::Stand)
     }
 
     fn before_settle<'a>(&'a self, payment: &'a Payment, amount: Amount) -> Hook<'a, Settling> {
-        caught(Hooks::before_settle(self, payment, amount), || Settling::Withhold(broken()))
+        caught(async move { Hooks::before_settle(self, payment, amount).await }, || {
+            Settling::Withhold(broken())
+        })
     }
 
     fn after_settle<'a>(&'a self, payment: &'a Payment, r: &'a SettleResponse) -> Hook<'a, ()> {
-        caught(Hooks::after_settle(self, payment, r), || ())
+        caught(async move { Hooks::after_settle(self, payment, r).await }, || ())
     }
 
     fn on_settle_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery> {
-        caught(Hooks::on_settle_failure(self, p, r), || Recovery::Stand)
+        caught(async move { Hooks::on_settle_failure(self, p, r).await }, || Recovery::Stand)
     }
 
     fn on_unresolved<'a>(&'a self, p: &'a Payment, transaction: Option<&'a str>) -> Hook<'a, ()> {
-        caught(Hooks::on_unresolved(self, p, transaction), || ())
+        caught(async move { Hooks::on_unresolved(self, p, transaction).await }, || ())
     }
 
     fn on_cancel<'a>(&'a self, payment: &'a Payment, why: Canceled) -> Hook<'a, ()> {
-        caught(Hooks::on_cancel(self, payment, why), || ())
+        caught(async move { Hooks::on_cancel(self, payment, why).await }, || ())
     }
 }
 
@@ -212,6 +214,7 @@ fn broken() -> Refused {
     Refused::new(500, "internal_error", "The payment could not be processed. Nothing was charged.")
 }
 
+/// What a hook answers, or this where it panics: while it is called, or while it is waited for.
 fn caught<'a, T>(
     hook: impl Future<Output = T> + Send + 'a,
     otherwise: impl FnOnce() -> T + Send + 'a,

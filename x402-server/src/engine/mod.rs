@@ -21,20 +21,23 @@
 //! | `meter` | what is charged on a payment by `upto` |
 //! | `ticket` | what the handler runs under, and its end |
 //! | `settlement` | settling, and what its outcome means |
+//! | `insist` | what is settled is written down, though the store be out of order |
+//! | `caught` | waiting for what may panic |
 //! | `seen_through` | work that a client's hanging up does not end |
-//! | `observed` | what an operator can see: metrics and spans
+//! | `observed` | what an operator can see: metrics and spans |
 //! | `shared` | what all routes of a paywall have in common |
 //! | `answers` | the one table of what is answered when, by whose fault it is |
 
 mod admission;
 mod answers;
+mod caught;
 mod challenge;
 mod claim;
 mod gate;
 mod head;
 mod hooks;
 mod identifiers;
-
+mod insist;
 mod meter;
 mod naming;
 mod observed;
@@ -58,7 +61,7 @@ pub(crate) use reply::VARY_ON;
 pub(crate) use hooks::DynHooks;
 pub(crate) use identifiers::{AnswerLimits, Identifiers};
 pub(crate) use offered::{Offered, Route, WeakOffered};
-pub(crate) use shared::{Offer, Rules, Shared, seconds_since_1970};
+pub(crate) use shared::{Offer, Rules, Shared, TURNS, seconds_since_1970};
 pub(crate) use undecided::{Ask, Asked, Asking, Before};
 
 pub use gate::{Admission, FirstLook, Gate, Question};

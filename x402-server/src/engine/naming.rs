@@ -49,6 +49,11 @@ impl Named {
         Self { id: Arc::new(id), digest: digest(&[request], payload) }
     }
 
+    /// Tells the name from others without telling it.
+    pub(super) fn id_digest(&self) -> String {
+        hex(&Sha256::digest(self.id.as_str()))
+    }
+
     /// Bytes that it takes to remember this.
     pub(super) fn size(&self) -> usize {
         self.id.as_str().len() + self.digest.len()
@@ -63,4 +68,8 @@ fn digest(request: &[&str], payload: &str) -> [u8; 32] {
     request.iter().for_each(|part| digest.update(part));
     digest.update(payload);
     digest.finalize().into()
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

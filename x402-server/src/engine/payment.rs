@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) meter: Option<Arc<Meter>>,
     /// The second since 1970 from which on it cannot be settled.
     pub(super) valid_before: u64,
+    /// The second since 1970 at which its claim dies.
+    pub(super) claimed_until: u64,
 }
 
 impl Payment {

@@ -1,8 +1,5 @@
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{sleep, timeout};
@@ -15,8 +12,10 @@ use x402_types::{
 };
 
 use super::answers::Why;
+use super::caught::caught;
 use super::claim::Hold;
 use super::hooks::{Recovery, Settling};
+use super::insist::insist;
 use super::observed::{Seen, Unresolved, known, resolving, settling};
 use super::payment::Payment;
 use super::purchase::Purchase;
@@ -118,6 +117,8 @@ const AFTERMATH: u64 = 120;
 const LONGEST_WATCH: u64 = 24 * 60 * 60;
 /// Bytes of a transaction's name.
 const TRANSACTION_LIMIT: usize = 256;
+/// Bytes of a network's name.
+const NETWORK_LIMIT: usize = 64;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -178,12 +179,14 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Ou
     };
     match call {
         Ok(receipt) => {
+            // First of all: whatever goes wrong from here on, it is owed.
+            let (key, paid) = (key.clone(), Arc::clone(&receipt));
+            let hold = Hold::settled(Arc::clone(&shared), key, &settlement.payment, paid, held);
             settlement.came_about(&settlement.span, &receipt);
-            write(&shared, &key, Status::Settled, transaction(&receipt)).await;
+            write(&shared, hold.key(), Status::Settled, transaction(&receipt)).await;
             if let Some(hooks) = &shared.hooks {
                 hooks.after_settle(&settlement.payment, &receipt).await;
             }
-            let hold = Hold::new(shared, key, Some(Arc::clone(&receipt)), held);
             Outcome::Settled(receipt, hold)
         }
         // Rarer, and too much to be carried along by every settlement.
@@ -228,23 +231,25 @@ async fn see_to(
             tracing::warn!(payment = %key, "a settlement is not confirmed yet");
             settlement.span.record("x402.transaction", excerpt(&transaction, TRANSACTION_LIMIT));
             write(&shared, &key, Status::Pending, Some(transaction.clone())).await;
-            unresolved(&shared, &settlement, Some(&transaction)).await;
-            reconcile(shared, key, settlement).await;
+            let payment = settlement.payment.clone();
+            reconcile(Arc::clone(&shared), key, settlement).await;
+            unresolved(&shared, &payment, Some(&transaction)).await;
             Outcome::Not(Why::SettlementPending { transaction })
         }
         Unsettled::Unknown => {
             settlement.comes_to("unknown");
             write(&shared, &key, Status::Unknown, None).await;
-            unresolved(&shared, &settlement, None).await;
-            reconcile(shared, key, settlement).await;
+            let payment = settlement.payment.clone();
+            reconcile(Arc::clone(&shared), key, settlement).await;
+            unresolved(&shared, &payment, None).await;
             Outcome::Not(Why::SettlementUnknown)
         }
     }
 }
 
-async fn unresolved(shared: &Shared, settlement: &Settlement, transaction: Option<&str>) {
+async fn unresolved(shared: &Shared, payment: &Payment, transaction: Option<&str>) {
     if let Some(hooks) = &shared.hooks {
-        hooks.on_unresolved(&settlement.payment, transaction).await;
+        hooks.on_unresolved(payment, transaction).await;
     }
 }
 
@@ -277,7 +282,11 @@ async fn keep_asking(
         // Where the runtime that it was begun on is gone, the pause is over.
         let _ = caught(pin!(sleep(pause))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-        match call(&shared, &settlement).await {
+        // A facilitator that comes back must not find all of them at its door at once.
+        let turn = shared.turns.acquire().await;
+        let asked = call(&shared, &settlement).await;
+        drop(turn);
+        match asked {
             Ok(receipt) => {
                 tracing::info!(payment = %key, "settled after all; it is owed");
                 settlement.came_about(&Span::current(), &receipt);
@@ -290,10 +299,12 @@ async fn keep_asking(
                     true => ClaimState::Used,
                     false => ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))),
                 };
-                if let Err(error) = shared.claims.advance(&key, state).await {
-                    tracing::error!(%error, payment = %key, "an owed claim was not written down");
-                }
                 drop(unresolved);
+                if let Err(error) = shared.claims.advance(&key, state.clone()).await {
+                    tracing::error!(%error, payment = %key, "an owed claim is not written down yet");
+                    let expires = settlement.payment.facts.claimed_until;
+                    insist(shared, key, state, expires).await;
+                }
                 return;
             }
             Err(Unsettled::Pending { transaction }) => {
@@ -312,7 +323,8 @@ async fn call(shared: &Shared, settlement: &Settlement) -> Call {
         return Ok(Arc::new(nothing(settlement)));
     }
     let began = Instant::now();
-    let asked = shared.facilitator.settle(&settlement.request);
+    // It may panic before there is anything to wait for.
+    let asked = async { shared.facilitator.settle(&settlement.request).await };
     let asked = pin!(timeout(shared.rules.settle_timeout, asked));
     let answered = caught(asked).await;
     settlement.seen.tally.settled(began);
@@ -348,16 +360,6 @@ fn transaction(response: &SettleResponse) -> Option<String> {
     Some(response.transaction.clone()).filter(|hash| !hash.is_empty())
 }
 
-/// A panic tells as little of the outcome as a lost answer: within a facilitator of one's own, or
-/// because the runtime whose clock it waits by has stopped.
-async fn caught<T>(mut asked: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
-    poll_fn(move |cx| {
-        catch_unwind(AssertUnwindSafe(|| asked.as_mut().poll(cx).map(Ok)))
-            .unwrap_or(Poll::Ready(Err(Panicked)))
-    })
-    .await
-}
-
 /// Believes the facilitator only as far as it agrees with what was asked.
 fn judge(mut response: SettleResponse, settlement: &Settlement) -> Call {
     let payment = &settlement.payment;
@@ -367,7 +369,8 @@ fn judge(mut response: SettleResponse, settlement: &Settlement) -> Call {
         let same_amount = response.amount.is_none_or(|amount| amount == settlement.amount);
         // It is never asked to settle nothing, which alone needs no transaction.
         let transaction = 1..=TRANSACTION_LIMIT;
-        let sound = transaction.contains(&response.transaction.len());
+        let sound = transaction.contains(&response.transaction.len())
+            && response.network.len() <= NETWORK_LIMIT;
         if !sound || !same_payer || !same_network || !same_amount {
             tracing::error!("the facilitator settled something else than it was asked to");
             return Err(Unsettled::Unknown);
@@ -418,8 +421,13 @@ fn line(key: &PaymentKey, settlement: &Settlement) -> Line {
 
 async fn write(shared: &Shared, key: &PaymentKey, status: Status, transaction: Option<String>) {
     let at = milliseconds_since_1970();
-    if let Err(error) = shared.payments.complete(key, status, transaction, at).await {
-        tracing::error!(%error, payment = %key, "the ledger missed an outcome");
+    let written = async { shared.payments.complete(key, status, transaction, at).await };
+    match caught(pin!(written)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(%error, payment = %key, "the ledger missed an outcome");
+        }
+        Err(Panicked) => tracing::error!(payment = %key, "the ledger panicked at an outcome"),
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use x402_ledger::dynamic::{DynClaims, DynPayments};
 use x402_types::facilitator::Facilitator;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Option<Handle>,
     /// Settlements under way.
     pub(crate) settlements: TaskTracker,
+    /// Turns to ask for outcomes that are not known, however many there are of these.
+    pub(crate) turns: Semaphore,
     pub(crate) hooks: Option<Arc<dyn DynHooks>>,
     /// Who signs offers and receipts, if anybody does.
     pub(crate) offer_receipts: Option<Arc<OfferReceipts>>,
@@ -39,6 +42,9 @@ impl fmt::Debug for Shared {
         f.debug_struct("Shared").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
+
+/// Outcomes that are asked for at one time.
+pub(crate) const TURNS: usize = 32;
 
 /// Settings of a paywall that the engine goes by.
 #[derive(Clone, Debug)]

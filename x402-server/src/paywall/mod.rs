@@ -99,16 +99,16 @@ impl Paywall {
         self.inner.supported.last()
     }
 
-    /// Waits until no settlement is under way, at most so long; `false` where some still are.
+    /// Waits until no settlement is under way, and what has come of each is written down, at most so
+    /// long; `false` where some still are.
     ///
     /// Call it when the server has stopped taking requests: a settlement that the process does not
     /// live to see has an unknown outcome.
     pub async fn drain(&self, limit: Duration) -> bool {
         let settlements = &self.inner.shared.settlements;
+        // It can be waited for from now on. What comes is tracked all the same.
         settlements.close();
-        let drained = tokio::time::timeout(limit, settlements.wait()).await.is_ok();
-        settlements.reopen();
-        drained
+        tokio::time::timeout(limit, settlements.wait()).await.is_ok()
     }
 
     pub(crate) fn rules(&self) -> &Rules {

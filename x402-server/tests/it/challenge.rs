@@ -1,10 +1,10 @@
 //! The 402: readable, small, and about the address that was asked for.
 
 use crate::common;
-use crate::common::{Double, Goods, Head, Shop, get};
+use crate::common::{Double, Goods, Head, Payer, SITE, Shop, get};
 use proptest::prelude::*;
 use serde_json::Value;
-use x402_ledger::MemoryStore;
+use x402_ledger::{MemoryStore, Payments};
 use x402_server::{Admission, Gate, Paywall, Reply};
 use x402_types::{PaymentRequired, decode, header};
 
@@ -122,7 +122,7 @@ async fn a_very_long_query_is_left_out() {
 async fn what_is_bought_with_a_very_long_query_is_served() {
     let shop = Shop::open().await;
     let path = format!("/goods?{}", "x".repeat(5_000));
-    let payment = common::Payer::number(1).pay(&shop.terms(&path).await).await;
+    let payment = Payer::number(1).pay(&shop.terms(&path).await).await;
     let header = payment.header();
     shop.send(get(&path, &[("payment-signature", &header)])).await.assert_served();
 }
@@ -157,4 +157,21 @@ async fn a_site_with_a_prefix_keeps_it() {
         let shop = Shop::open_with(goods, |it| it.public_url(site), |price| price).await;
         assert_eq!(shop.terms("/goods").await.resource.url, "https://example.com/shop/goods");
     }
+}
+
+#[tokio::test]
+async fn a_path_of_any_length_is_told_in_a_header_that_passes_and_sold_as_itself() {
+    let shop = Shop::open().await;
+    let path = |end: &str| format!("/{}/{end}", "long/".repeat(12_000));
+    let (one, other) = (shop.terms(&path("one")).await, shop.terms(&path("other")).await);
+    assert!(one.resource.url.len() < 2_048, "{}", one.resource.url.len());
+    assert!(one.resource.url.starts_with(&format!("{SITE}/long/long/")), "{}", one.resource.url);
+    assert_ne!(one.resource.url, other.resource.url);
+    let payment = Payer::number(1).pay(&one).await.header();
+    let with_payment = [("payment-signature", &*payment)];
+    let elsewhere = shop.send(get(&path("other"), &with_payment)).await;
+    elsewhere.assert_challenged("another resource");
+    shop.send(get(&path("one"), &with_payment)).await.assert_served();
+    let line = shop.store.recent(1).await.unwrap().remove(0);
+    assert!(line.purchase.len() < 2_100, "{}", line.purchase);
 }

@@ -254,3 +254,23 @@ async fn a_hook_that_panics_serves_nobody_and_loses_nothing() {
         }
     }
 }
+
+/// Hooks that are plain functions, and panic before there is anything to wait for.
+struct Sudden;
+
+impl Hooks for Sudden {
+    fn after_settle(&self, _: &Payment, _: &SettleResponse) -> impl Future<Output = ()> + Send {
+        assert!(std::env::args().count() == 0, "at once");
+        async {}
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_when_it_is_called_keeps_nobody_from_what_is_paid() {
+    for price in [(|price| price) as fn(Price) -> Price, Price::upfront] {
+        let shop = Shop::open_with(Goods::default(), |it| it.hooks(Sudden), price).await;
+        let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+        shop.buy(&payment).await.assert_served();
+        assert_eq!((shop.goods.runs(), shop.facilitator.moved()), (1, 1));
+    }
+}

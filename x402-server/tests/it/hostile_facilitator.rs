@@ -275,3 +275,29 @@ async fn an_honest_facilitator_over_http_settles() {
     assert_eq!(answer.assert_served().receipt().expect("a receipt").transaction, "0xabc");
     assert_eq!(server.requests.count(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_facilitator_says_of_a_failure_fits_into_a_header() {
+    fn failed(asked: &Value, reason: &str) -> Option<Vec<u8>> {
+        let long = "insufficient ".repeat(1_200);
+        let said = json!({
+            "success": false, "errorReason": reason, "errorMessage": long, "transaction": "",
+            "network": long, "payer": long, "extra": { "more": payer(asked) },
+        });
+        json(200, &said)
+    }
+    let settles: [Respond; 2] = [
+        |asked| failed(asked, "insufficient_funds"),
+        |asked| failed(asked, &"insufficient ".repeat(1_200)),
+    ];
+    for settle in settles {
+        let (shop, _server, payment) = open(|asked| json(200, &valid(asked)), settle).await;
+        let answer = shop.buy(&payment).await;
+        assert_eq!(answer.status, 402, "{answer:?}");
+        let receipt = answer.receipt();
+        assert!(receipt.is_some_and(|receipt| !receipt.success), "{answer:?}");
+        for (name, value) in &answer.headers {
+            assert!(value.len() < 4_096, "{name}: {} bytes", value.len());
+        }
+    }
+}

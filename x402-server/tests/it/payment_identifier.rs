@@ -4,6 +4,7 @@ use crate::common;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::common::{
     Double, Goods, Head, MARKER, Payer, Payment, Say, Shop, builder, get, request, until,
@@ -292,7 +293,7 @@ async fn an_answer_whose_client_hung_up_is_kept() {
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     shop.facilitator.settle().latch.let_go();
-    assert!(shop.paywall.drain(std::time::Duration::from_secs(60)).await);
+    assert!(shop.paywall.drain(Duration::from_secs(60)).await);
     let answer = shop.buy(&payment).await;
     assert_eq!((answer.status, answer.body.as_str()), (201, "the goods, worth a cent 0"));
     assert!(answer.receipt().unwrap().success);
@@ -655,4 +656,26 @@ async fn what_is_owed_under_a_name_is_not_owed_to_who_does_not_know_it() {
     assert_eq!(refused.assert_refused(409).error(), "payment_identifier_conflict");
     assert_eq!((shop.buy(&payment).await.status, shop.goods.runs()), (500, 2));
     assert_eq!(shop.facilitator.moved(), 1);
+}
+
+#[tokio::test]
+async fn what_is_owed_under_a_name_is_owed_under_no_other_by_whichever_process() {
+    let (facilitator, store) = (Double::default(), MemoryStore::new());
+    let open = async |goods| {
+        let named = |price: Price| price.upfront().payment_identifier(false);
+        Shop::open_at(facilitator.clone(), store.clone(), goods, |it| it, named).await
+    };
+    let first = open(Goods::with_status(500)).await;
+    let payment = pay(&first).await;
+    assert_eq!(first.buy(&named(payment.clone(), ID)).await.status, 500);
+
+    // Who knows the payment from the chain, and not its name.
+    let second = open(counted()).await;
+    for stolen in [payment.clone(), named(payment.clone(), OTHER_ID)] {
+        let refused = second.buy(&stolen).await;
+        assert_eq!(refused.assert_refused(409).error(), "payment_for_other_resource");
+    }
+    assert_eq!(second.goods.runs(), 0);
+    assert_eq!(second.buy(&named(payment, ID)).await.status, 201);
+    assert_eq!((second.goods.runs(), facilitator.moved()), (1, 1));
 }

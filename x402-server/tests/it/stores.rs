@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
 
-use crate::common::{Answer, Goods, Payer, Payment, Shop};
+use bytes::Bytes;
+use http_body_util::Full;
+use tokio::time::sleep;
+use x402_server::Price;
+
+use crate::common::{Answer, Goods, MARKER, Payer, Payment, Say, Shop};
 use x402_ledger::{
     ClaimState, Claimed, Claims, MemoryStore, Payment as Line, PaymentKey, Payments, Status,
     StoreError,
@@ -24,6 +30,7 @@ struct Broken {
     release: AtomicBool,
     record: AtomicBool,
     complete: AtomicBool,
+    complete_panics: AtomicBool,
 }
 
 fn whole(broken: &AtomicBool) -> Result<(), StoreError> {
@@ -70,6 +77,7 @@ impl Payments for Fragile {
         transaction: Option<String>,
         at: i64,
     ) -> Result<(), StoreError> {
+        assert!(!self.broken.complete_panics.load(SeqCst), "the store's mistake");
         whole(&self.broken.complete)?;
         self.store.complete(key, status, transaction, at).await
     }
@@ -117,7 +125,7 @@ async fn what_cannot_be_written_down_beforehand_is_not_settled() {
     for upfront in [false, true] {
         let store = Fragile::default();
         let broken = Arc::clone(&store.broken);
-        let flow = |it: x402_server::Price| if upfront { it.upfront() } else { it };
+        let flow = |it: Price| if upfront { it.upfront() } else { it };
         let shop = Shop::open_with(Goods::default(), |it| it.store(store), flow).await;
         let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
         broken.record.store(true, SeqCst);
@@ -131,11 +139,11 @@ async fn what_cannot_be_written_down_beforehand_is_not_settled() {
 
 #[tokio::test]
 async fn what_is_settled_is_served_even_if_it_cannot_be_written_down() {
-    for break_it in
-        [(|it| it.complete.store(true, SeqCst)) as fn(&Broken), |it| it.advance.store(true, SeqCst)]
-    {
+    let ways: [fn(&Broken) -> &AtomicBool; 3] =
+        [|it| &it.complete, |it| &it.complete_panics, |it| &it.advance];
+    for which in ways {
         let (shop, broken, payment) = open().await;
-        break_it(&broken);
+        which(&broken).store(true, SeqCst);
         shop.buy(&payment).await.assert_served();
         // And not once more.
         shop.buy(&payment).await.assert_refused(409);
@@ -154,6 +162,57 @@ async fn a_claim_that_cannot_be_given_back_stays() {
     assert_eq!(shop.buy(&payment).await.status, 404);
     shop.buy(&payment).await.assert_refused(409);
     assert_eq!((shop.goods.runs(), shop.facilitator.settle().calls()), (1, 0));
+}
+
+/// Asks again with the same payment until it is served, at most so often.
+async fn asks_until_served(shop: &Shop, payment: &Payment) {
+    for _ in 0..60 {
+        // The clock stands still but for those who wait.
+        sleep(Duration::from_secs(1)).await;
+        let answer = shop.buy(payment).await;
+        if answer.status == 200 {
+            answer.assert_served();
+            return;
+        }
+        assert!(answer.challenge().is_none(), "{answer:?}");
+    }
+    panic!("never served");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_settled_and_not_served_is_owed_once_the_store_is_back() {
+    let store = Fragile::default();
+    let broken = Arc::clone(&store.broken);
+    let down = Arc::clone(&broken);
+    // The handler needs the same database.
+    let goods = Goods::made(move |_| {
+        let status = if down.advance.load(SeqCst) { 500 } else { 200 };
+        http::Response::builder().status(status).body(Full::<Bytes>::from(MARKER)).unwrap()
+    });
+    let shop = Shop::open_with(goods, |it| it.store(store), Price::upfront).await;
+    let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+    broken.advance.store(true, SeqCst);
+    assert_eq!(shop.buy(&payment).await.status, 500);
+    assert_eq!(shop.buy(&payment).await.assert_refused(409).error(), "payment_in_progress");
+    broken.advance.store(false, SeqCst);
+    asks_until_served(&shop, &payment).await;
+    shop.buy(&payment).await.assert_refused(409);
+    assert_eq!((shop.goods.runs(), shop.facilitator.moved()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_found_settled_is_owed_once_the_store_is_back() {
+    let (shop, broken, payment) = open().await;
+    shop.facilitator.settle().then(Say::YesButLost);
+    broken.advance.store(true, SeqCst);
+    assert_eq!(shop.buy(&payment).await.assert_refused(502).error(), "settlement_unknown");
+    // By now it is known, and cannot be written down.
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!((shop.facilitator.settle().calls(), shop.facilitator.moved()), (2, 1));
+    shop.buy(&payment).await.assert_refused(409);
+    broken.advance.store(false, SeqCst);
+    asks_until_served(&shop, &payment).await;
+    assert_eq!((shop.facilitator.settle().calls(), shop.facilitator.moved()), (2, 1));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::common::{Answer, Goods, Payer, Payment, Say, Shop, now, until};
 use tokio::time::Instant;
 use x402_ledger::{ClaimState, Claimed, Claims, PaymentKey};
+use x402_server::Price;
 use x402_types::{Amount, ErrorReason, Network, SettleResponse};
 
 const TRANSACTION: &str = "0xabc";
@@ -254,4 +255,33 @@ async fn a_payment_that_has_ended_is_not_asked_for_again_where_it_may_have_been_
     assert_eq!(shop.goods.runs(), 0);
     let (_, long_ago) = ended(3600, Some(ClaimState::Unresolved)).await;
     long_ago.assert_challenged(reason.as_str());
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_many_outcomes_are_unknown_they_are_asked_for_a_few_at_a_time() {
+    let shop = Shop::open().await;
+    let terms = shop.terms("/goods").await;
+    shop.facilitator.settle().always(Say::Lost);
+    for number in 1..=100 {
+        shop.buy(&Payer::number(number).pay(&terms).await).await.assert_refused(502);
+    }
+    assert_eq!(shop.facilitator.settle().calls(), 100);
+    shop.facilitator.settle().latch.hold();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(shop.facilitator.settle().calls(), 132);
+    shop.facilitator.settle().always(Say::Yes);
+    shop.facilitator.settle().latch.let_go();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(shop.books().await, ["settled"; 100]);
+}
+
+#[tokio::test]
+async fn a_payment_that_is_settled_unverified_must_end_in_its_time() {
+    let far_off = now() + 400_000_000;
+    for (price, status) in [(Price::upfront as fn(Price) -> Price, 400), (|price| price, 200)] {
+        let shop = Shop::open_with(Goods::default(), |it| it, price).await;
+        let payment = Payer::number(1).pay_until(&shop.terms("/goods").await, far_off).await;
+        assert_eq!(shop.buy(&payment).await.status, status);
+        assert_eq!(shop.facilitator.settle().calls(), usize::from(status == 200));
+    }
 }

@@ -2,13 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use x402_evm::{EXACT, ExactEvm, UptoEvm, exact_offer};
 use x402_types::scheme::ServerScheme;
 use x402_types::{Amount, Asset};
 
 use super::PaywallBuilder;
-use crate::engine::{Identifiers, Rules, Shared};
+use crate::engine::{Identifiers, Rules, Shared, TURNS};
 use crate::paywall::supported::Supported;
 use crate::paywall::{Accepted, ConfigError, Inner, Mistake, Paywall};
 
@@ -70,6 +71,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             identifiers: Identifiers::new(self.answers),
             runtime: Handle::try_current().ok(),
             settlements: TaskTracker::new(),
+            turns: Semaphore::new(TURNS),
             hooks: self.hooks,
             offer_receipts: self.offer_receipts,
             tallies: Default::default(),
