@@ -27,6 +27,8 @@ pub struct Asset {
     pub transfer_method: TransferMethod,
     /// Whether an allowance can be given by signature (EIP-2612). Matters to Permit2 only.
     pub supports_eip2612: bool,
+    /// Whether one of it is worth one dollar, so that a price in dollars can be paid in it.
+    pub pegged: bool,
 }
 
 /// How a token is moved on a payer's signature: `extra.assetTransferMethod` on the wire.
@@ -55,7 +57,8 @@ impl TransferMethod {
 }
 
 impl Asset {
-    /// A token that is moved by EIP-3009, such as a USDC on a chain of one's own.
+    /// A token that is moved by EIP-3009, such as a USDC on a chain of one's own. Nothing is said of
+    /// its worth: prices name it, as in `0.01 EURC`, unless it is [`pegged`](Self::pegged).
     ///
     /// `name` and `version` are those of its EIP-712 domain; a wrong one makes every signature
     /// worthless.
@@ -76,7 +79,13 @@ impl Asset {
             decimals,
             transfer_method: TransferMethod::Eip3009,
             supports_eip2612: true,
+            pegged: false,
         }
+    }
+
+    /// The same token, of which one is worth one dollar: it is taken for prices in dollars, too.
+    pub fn pegged(self) -> Self {
+        Self { pegged: true, ..self }
     }
 
     /// The same token, moved by Permit2: any token can be, once its owner has allowed it.
@@ -106,12 +115,13 @@ impl Asset {
         KNOWN.iter().find(|asset| asset.network == *network && asset.symbol == symbol)
     }
 
-    /// An amount in words, with two digits after the point at least: `$0.50 USDC`. The tokens of the
-    /// table are pegged to the dollar.
+    /// An amount in words, with two digits after the point at least: `$0.50 USDC`, or `0.50 EURC` of
+    /// a token that is not pegged to the dollar.
     pub fn in_words(&self, amount: Amount) -> String {
         let decimal = amount.to_decimal(self.decimals);
         let (whole, fraction) = decimal.split_once('.').unwrap_or((&decimal, ""));
-        format!("${whole}.{fraction:0<2} {}", self.symbol)
+        let dollars = if self.pegged { "$" } else { "" };
+        format!("{dollars}{whole}.{fraction:0<2} {}", self.symbol)
     }
 }
 
@@ -133,6 +143,7 @@ const fn known(
         decimals,
         transfer_method,
         supports_eip2612,
+        pegged: true,
     }
 }
 

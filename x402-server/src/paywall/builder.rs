@@ -107,7 +107,11 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
     }
 
     /// A token to be paid in that is not in the table of known ones, or not its network's default.
-    /// For networks of which no token is named, the default is taken.
+    /// For networks of which no token is named, the default is taken; where one is, those that are
+    /// named are all that is taken: `.asset(usdc).asset(eurc)` for both.
+    ///
+    /// Prices in dollars are for tokens that are [`pegged`](Asset::pegged) to it. Others are named by
+    /// the prices that are in them, as in `0.009 EURC`.
     pub fn asset(mut self, asset: Asset) -> Self {
         self.assets.push(asset);
         self

@@ -209,9 +209,7 @@ impl ListedPrice {
     fn of(offer: &Offer) -> Self {
         let Offer { requirements, asset, metered, .. } = offer;
         let PaymentRequirements { network, amount, .. } = &**requirements;
-        // Only the tokens of the table are known to be worth a dollar.
-        let pegged = Asset::find(network, &asset.address).is_some();
-        let (said, currency) = match pegged {
+        let (said, currency) = match asset.pegged {
             true => (asset.in_words(*amount), "USD".to_owned()),
             false => (in_tokens(asset, *amount), asset.symbol.clone().into_owned()),
         };

@@ -100,6 +100,11 @@ pub enum Mistake {
     /// A price in a token that the paywall does not take.
     #[error("the price {0} names a token that none of the networks has")]
     NoSuchToken(String),
+    /// A price in dollars where no token that the paywall takes is pegged to it.
+    #[error(
+        "the price {0} is in dollars, and no token of the paywall is pegged to the dollar: name the token, as in \"0.01 EURC\", or say .pegged() of the asset if one is worth one dollar"
+    )]
+    NoDollars(String),
     /// A choice of networks or tokens that leaves none of the paywall's to be paid in.
     #[error("nothing is left to be paid in: the paywall takes nothing of {0}")]
     NoWayLeft(String),

@@ -58,8 +58,10 @@ impl Price {
             return Err(ConfigError::one(Mistake::ZeroPrice));
         }
         let accepted = paywall.inner.assets.iter().filter(|accepted| {
-            let named = |symbol| accepted.asset.symbol == symbol;
-            money.symbol().is_none_or(named) && chosen(&accepted.asset)
+            let asset = &accepted.asset;
+            // An amount of dollars is no amount of anything else.
+            let is_meant = money.symbol().map_or(asset.pegged, |symbol| asset.symbol == symbol);
+            is_meant && chosen(asset)
         });
         let ways = accepted
             .map(|accepted| {
@@ -74,7 +76,12 @@ impl Price {
             .collect::<Result<Vec<_>, MoneyError>>()
             .map_err(|error| ConfigError::one(Mistake::Price(error)))?;
         if ways.is_empty() {
-            return Err(ConfigError::one(Mistake::NoSuchToken(money.to_string())));
+            let price = money.to_string();
+            let dollars = paywall.inner.assets.iter().any(|accepted| accepted.asset.pegged);
+            return Err(ConfigError::one(match money.symbol() {
+                None if !dollars => Mistake::NoDollars(price),
+                _ => Mistake::NoSuchToken(price),
+            }));
         }
         let max_timeout_seconds = paywall.inner.max_timeout_seconds;
         Ok(Self {

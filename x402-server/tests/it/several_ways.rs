@@ -112,9 +112,21 @@ async fn the_same_way_is_told_once() {
     let paywall = paywall().await;
     let price = paywall.price("$0.01").unwrap().or(paywall.price("0.01 USDC").unwrap());
     let usdc = ["exact base-sepolia 10000 USDC", "exact polygon 10000 USDC"];
-    let offers = offers(&price.gate().unwrap()).await;
-    assert_eq!(offers.iter().filter(|offer| usdc.contains(&offer.as_str())).count(), 2);
-    assert_eq!(offers.len(), 3, "{offers:?}");
+    assert_eq!(offers(&price.gate().unwrap()).await, usdc);
+}
+
+#[tokio::test]
+async fn a_price_in_dollars_is_sold_for_nothing_else() {
+    let builder = || builder(&Double::default(), &MemoryStore::new());
+    let euros: Paywall = builder().asset(eurc()).build().await.unwrap();
+    let error = euros.price("$0.01").unwrap_err();
+    assert!(matches!(error.mistakes(), [Mistake::NoDollars(price)] if price == "$0.01"), "{error}");
+    let gate = euros.price("0.01 EURC").unwrap().gate().unwrap();
+    assert_eq!(offers(&gate).await, ["exact base-sepolia 10000 EURC"]);
+
+    let dollars: Paywall = builder().asset(eurc().pegged()).build().await.unwrap();
+    let gate = dollars.price("$0.01").unwrap().gate().unwrap();
+    assert_eq!(offers(&gate).await, ["exact base-sepolia 10000 EURC"]);
 }
 
 #[tokio::test]

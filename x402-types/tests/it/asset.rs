@@ -94,6 +94,7 @@ fn the_signing_domain_differs_between_chains() {
 fn every_address_has_the_shape_of_one() {
     for asset in Asset::known() {
         let digits = asset.address.strip_prefix("0x").unwrap();
+        assert!(asset.pegged, "{asset:?}");
         assert!(digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit()));
     }
 }
@@ -102,7 +103,8 @@ fn every_address_has_the_shape_of_one() {
 fn a_token_of_ones_own_is_moved_by_eip_3009() {
     let asset = Asset::eip3009(Network::eip155(31337), "TEST", "0x1", "Test", "1", 18);
     assert_eq!(asset.transfer_method, TransferMethod::Eip3009);
-    assert_eq!(asset.in_words(Amount::from(10u64.pow(18))), "$1.00 TEST");
+    assert_eq!(asset.in_words(Amount::from(10u64.pow(18))), "1.00 TEST");
+    assert_eq!(asset.pegged().in_words(Amount::from(5 * 10u64.pow(16))), "$0.05 TEST");
 }
 
 #[test]
