@@ -12,14 +12,10 @@ async fn weather() -> Json<Value> {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let paywall = Paywall::builder() // paid
-        .network("base-sepolia") // paid
-        .pay_to("0x209693Bc6afc0C5328bA36FaF03C514EF312287C") // paid
-        .facilitator("https://x402.org/facilitator") // paid
-        .public_url("http://localhost:4021") // paid
-        .build() // paid
-        .await?; // paid
-
+    let payee = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"; // paid
+    let x402 = Paywall::builder().network("base-sepolia").pay_to(payee); // paid
+    let x402 = x402.facilitator("https://x402.org/facilitator"); // paid
+    let paywall = x402.public_url("http://localhost:4021").build().await?; // paid
     HttpServer::new(move || App::new().app_data(paywall.clone()).service(weather)) // paid
         .bind("127.0.0.1:4021")?
         .run()

@@ -11,14 +11,10 @@ async fn weather() -> Json<Value> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let paywall = Paywall::builder() // paid
-        .network("base-sepolia") // paid
-        .pay_to("0x209693Bc6afc0C5328bA36FaF03C514EF312287C") // paid
-        .facilitator("https://x402.org/facilitator") // paid
-        .public_url("http://localhost:4021") // paid
-        .build() // paid
-        .await?; // paid
-
+    let payee = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"; // paid
+    let x402 = Paywall::builder().network("base-sepolia").pay_to(payee); // paid
+    let x402 = x402.facilitator("https://x402.org/facilitator"); // paid
+    let paywall = x402.public_url("http://localhost:4021").build().await?; // paid
     let app = Router::new().route("/weather", get(weather)).layer(paywall); // paid
     let listener = tokio::net::TcpListener::bind("127.0.0.1:4021").await?;
     axum::serve(listener, app).await?;

@@ -1,5 +1,8 @@
 //! Answers on their way between actix-web and the paywall, which has its own version of `http`.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::{StatusCode, header as actix};
@@ -39,11 +42,39 @@ pub(crate) fn rejected<B: MessageBody>(mut reply: Reply) -> HttpResponse<PaidBod
     let headers = std::mem::take(&mut reply.headers);
     let mut answer = of_paywall(layer::rejected(reply));
     for (name, value) in headers {
-        if let Ok(value) = actix::HeaderValue::from_maybe_shared(Bytes::from(value)) {
+        if let Some(value) = converted(value) {
             answer.headers_mut().insert(actix::HeaderName::from_static(name), value);
         }
     }
     answer
+}
+
+/// Bytes from which on a value is worth remembering: looking at each of them again is a third of what
+/// the terms of a route cost.
+const LONG: usize = 256;
+/// Long values that a worker remembers: those of as many routes.
+const REMEMBERED: usize = 16;
+
+thread_local! {
+    /// The long values that came last. Those of a route are the same bytes, in the same place.
+    static KNOWN: RefCell<VecDeque<(Bytes, actix::HeaderValue)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+fn converted(value: Bytes) -> Option<actix::HeaderValue> {
+    if value.len() < LONG {
+        return actix::HeaderValue::from_maybe_shared(value).ok();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        // Held here, the place is nobody else's.
+        let same = |(it, _): &&(Bytes, _)| it.as_ptr() == value.as_ptr() && it.len() == value.len();
+        if let Some((_, header)) = known.iter().find(same) {
+            return Some(header.clone());
+        }
+        let header = actix::HeaderValue::from_maybe_shared(value.clone()).ok()?;
+        known.truncate(REMEMBERED - 1);
+        known.push_front((value, header.clone()));
+        Some(header)
+    })
 }
 
 /// The answer that was kept.

@@ -122,7 +122,7 @@ impl Why {
                 "payments_unavailable",
                 "Payments cannot be taken at the moment. Nothing was charged.",
             )
-            .with_header("retry-after", RETRY_AFTER.to_owned()),
+            .with_header("retry-after", RETRY_AFTER),
             Self::FacilitatorFailed => Reply::error(
                 502,
                 "facilitator_unavailable",
@@ -141,13 +141,13 @@ impl Why {
                 })
                 .to_string(),
             )
-            .with_header("retry-after", RETRY_AFTER.to_owned()),
+            .with_header("retry-after", RETRY_AFTER),
             Self::SettlementUnknown => Reply::error(
                 502,
                 "settlement_unknown",
                 "It is not known whether the payment was settled. Do not pay again: ask again with the same payment.",
             )
-            .with_header("retry-after", RETRY_AFTER.to_owned()),
+            .with_header("retry-after", RETRY_AFTER),
             Self::Hooked(refused) => refused.reply(),
         })
     }
@@ -209,7 +209,7 @@ fn taken(state: &ClaimState) -> Reply {
             "settlement_pending",
             "It is not known yet whether the payment was settled. Do not pay again: ask again with the same payment.",
         )
-        .with_header("retry-after", RETRY_AFTER.to_owned()),
+        .with_header("retry-after", RETRY_AFTER),
         ClaimState::Owed(_) => Reply::error(
             409,
             "payment_for_other_resource",

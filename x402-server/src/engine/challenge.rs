@@ -1,3 +1,5 @@
+use std::sync::OnceLock;
+
 use x402_types::{
     JsonError, PaymentRequired, PaymentRequirements, RawObject, ResourceInfo, Verbatim, Version,
     header, v1,
@@ -20,6 +22,8 @@ pub(crate) struct Challenge {
     header_after: String,
     /// The body's text around each place where the address stands.
     body: Vec<String>,
+    /// The answer for the first address that came without a query: on most routes there is no other.
+    usual: OnceLock<(Box<str>, Reply)>,
 }
 
 const UNPAID: &str = "Payment required";
@@ -53,11 +57,25 @@ impl Challenge {
         let header_after = header::encode_json(after.as_bytes());
         let body = body(&terms, &in_v1, &json)?;
         let body = body.split(&placeholder).map(str::to_owned).collect();
-        Ok(Self { terms, in_v1, header_before, header_after, body })
+        let usual = OnceLock::new();
+        Ok(Self { terms, in_v1, header_before, header_after, body, usual })
     }
 
     /// The answer to a request without a payment.
     pub(crate) fn unpaid(&self, url: &str) -> Result<Reply, JsonError> {
+        match self.usual.get() {
+            Some((known, reply)) if **known == *url => Ok(reply.clone()),
+            None if !url.contains('?') => {
+                let reply = self.spliced(url)?;
+                // Another may have been the first meanwhile.
+                let _ = self.usual.set((url.into(), reply.clone()));
+                Ok(reply)
+            }
+            _ => self.spliced(url),
+        }
+    }
+
+    fn spliced(&self, url: &str) -> Result<Reply, JsonError> {
         let mut address = to_json(&url)?;
         let body = self.body.join(&address);
         pad(&mut address);

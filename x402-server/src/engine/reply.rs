@@ -1,32 +1,37 @@
+use bytes::Bytes;
 use serde_json::json;
 use x402_types::{PaymentRequired, header};
 
 use crate::page;
 
-/// An answer that the paywall gives in the handler's stead.
+/// An answer that the paywall gives in the handler's stead. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// Headers, by names in lower case.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body: JSON, but for the page that a person's browser gets.
-    pub body: String,
+    /// Headers: names in lower case, and values in visible ASCII.
+    pub headers: Vec<(&'static str, Bytes)>,
+    /// The body, in UTF-8: JSON, but for the page that a person's browser gets.
+    pub body: Bytes,
 }
 
 /// The request headers on which an answer depends, for caches.
 pub(crate) const VARY_ON: &str = "payment-signature, x-payment-signature, x-payment";
 
+/// Headers that an answer has with its terms.
+const USUAL_HEADERS: usize = 4;
+
 impl Reply {
     /// An answer with a JSON body that no cache keeps.
     pub(crate) fn json(status: u16, body: String) -> Self {
-        let headers = vec![
-            ("content-type", "application/json; charset=utf-8".to_owned()),
-            ("cache-control", "no-store".to_owned()),
-            ("vary", VARY_ON.to_owned()),
-        ];
-        Self { status, headers, body }
+        let mut headers = Vec::with_capacity(USUAL_HEADERS);
+        headers.extend([
+            ("content-type", Bytes::from_static(b"application/json; charset=utf-8")),
+            ("cache-control", Bytes::from_static(b"no-store")),
+            ("vary", Bytes::from_static(VARY_ON.as_bytes())),
+        ]);
+        Self { status, headers, body: body.into() }
     }
 
     /// An error that is told in one word and one sentence.
@@ -60,29 +65,33 @@ impl Reply {
     /// The same terms, as a page for people.
     pub(crate) fn with_page(mut self, terms: &PaymentRequired) -> Self {
         let page = page::render(terms);
-        self.body = page.html;
+        self.body = page.html.into();
         for (name, value) in &mut self.headers {
             match *name {
-                "content-type" => "text/html; charset=utf-8".clone_into(value),
-                "vary" => value.push_str(", accept, user-agent"),
+                "content-type" => *value = Bytes::from_static(b"text/html; charset=utf-8"),
+                "vary" => *value = format!("{VARY_ON}, accept, user-agent").into(),
                 _ => {}
             }
         }
         self.with_header("content-security-policy", page.content_security_policy)
-            .with_header("x-content-type-options", "nosniff".to_owned())
+            .with_header("x-content-type-options", "nosniff")
     }
 
-    pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<Bytes>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(value).ok()
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
     /// Whether this asks for a payment.

@@ -86,8 +86,9 @@ pub fn rejected<R>(reply: Reply) -> Response<Body<R>> {
     let mut response = Response::new(Body::whole(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().reserve(headers.len());
     for (name, value) in headers {
-        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }

@@ -134,19 +134,16 @@ impl<B: Body<Data = Bytes>> Streamed<B> {
 
 /// The receipt, of success or of failure: all has been delivered already.
 fn trailers(end: Result<Vec<(&'static str, String)>, Reply>) -> HeaderMap {
-    let headers = match end {
-        Ok(headers) => headers,
-        Err(reply) => {
+    let headers: Vec<(_, Bytes)> = match end {
+        Ok(headers) => headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
+        Err(mut reply) => {
             tracing::error!(status = reply.status, "a stream was delivered and not settled");
-            reply
-                .headers
-                .into_iter()
-                .filter(|(name, _)| name.ends_with("payment-response"))
-                .collect()
+            reply.headers.retain(|(name, _)| name.ends_with("payment-response"));
+            reply.headers
         }
     };
     let headers = headers.into_iter().filter_map(|(name, value)| {
-        let value = HeaderValue::from_maybe_shared(Bytes::from(value)).ok()?;
+        let value = HeaderValue::from_maybe_shared(value).ok()?;
         Some((HeaderName::from_static(name), value))
     });
     headers.collect()

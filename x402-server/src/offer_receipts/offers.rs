@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use std::sync::Arc;
 
 use x402_types::extensions::offer_receipt::{KEY, Offer, OfferDeclaration, Offers, Signed};
@@ -93,11 +94,12 @@ fn told(
         Err(error) => return Err((reply, Some(error))),
     };
     // Neither a page nor the terms of version 1.
-    if peek_version(&reply.body) == Some(2)
+    if peek_version(reply.text()) == Some(2)
         && let Ok(body) = serde_json::to_string(&terms)
     {
-        reply.body = body;
+        reply.body = body.into();
     }
+    let header = Bytes::from(header);
     for (name, value) in &mut reply.headers {
         if name.eq_ignore_ascii_case(PAYMENT_REQUIRED) {
             value.clone_from(&header);

@@ -45,7 +45,7 @@ async fn assert_refused(headers: Vec<(&'static str, Vec<u8>)>) -> Result<(), Tes
     };
     prop_assert!(matches!(reply.status, 400 | 402), "{}", reply.status);
     prop_assert_eq!(reply.is_challenge(), reply.status == 402);
-    prop_assert!(serde_json::from_str::<serde_json::Value>(&reply.body).is_ok());
+    prop_assert!(serde_json::from_str::<serde_json::Value>(reply.text()).is_ok());
     prop_assert_eq!(double.calls(), 0);
     Ok(())
 }

@@ -53,7 +53,7 @@ proptest! {
             let mut expected = usual;
             expected.resource.url = url;
             prop_assert_eq!(&told, &expected);
-            let body: PaymentRequired = serde_json::from_str(&reply.body).unwrap();
+            let body: PaymentRequired = serde_json::from_str(reply.text()).unwrap();
             prop_assert_eq!(&body, &expected);
             // Spaces between the tokens are all that the splicing adds.
             let spliced = header::decode_to_json(
@@ -75,7 +75,7 @@ proptest! {
             let reply = challenge(&gate, &path, None).await;
             let url = format!("https://api.example.com{path}");
             prop_assert_eq!(&terms(&reply).resource.url, &url);
-            let body: x402_types::v1::PaymentRequired = serde_json::from_str(&reply.body).unwrap();
+            let body: x402_types::v1::PaymentRequired = serde_json::from_str(reply.text()).unwrap();
             prop_assert_eq!(body.accepts.len(), 3);
             prop_assert!(body.accepts.iter().all(|offer| offer.resource == url));
             Ok(())

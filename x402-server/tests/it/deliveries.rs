@@ -223,7 +223,7 @@ async fn a_stream_that_its_client_cuts_is_settled_for_what_was_delivered_and_use
     // The rest is not to be had for the same payment.
     until(async || {
         let answer = site.gate.admit(&Head::paying(&payment)).await;
-        matches!(answer, Admission::Reject(reply) if reply.body.contains("payment_already_used"))
+        matches!(answer, Admission::Reject(reply) if reply.text().contains("payment_already_used"))
     })
     .await;
 }
@@ -267,7 +267,7 @@ async fn a_stream_of_which_nothing_was_delivered_costs_nothing() {
     drop(site.serve(&payment, pieces(&["never seen"]), true).await);
     until(async || {
         let answer = site.gate.admit(&Head::paying(&payment)).await;
-        matches!(answer, Admission::Reject(reply) if reply.body.contains("payment_already_used"))
+        matches!(answer, Admission::Reject(reply) if reply.text().contains("payment_already_used"))
     })
     .await;
     assert_eq!(site.facilitator.moved(), 0);

@@ -235,12 +235,12 @@ async fn what_the_function_refuses_or_fails_at_is_not_served_and_not_told_why() 
     });
     let reply = refused(buy(&refusing.gate().unwrap(), &payment).await);
     assert_eq!(reply.status, 403, "402 would ask for another payment");
-    assert!(reply.body.contains("sold_out") && !reply.is_challenge());
+    assert!(reply.text().contains("sold_out") && !reply.is_challenge());
     let failing = paywall
         .price_by(|_: Inquiry| async { Err::<Quote, _>("postgres://user:password@db is down") });
     let reply = refused(buy(&failing.gate().unwrap(), &payment).await);
     assert_eq!(reply.status, 500);
-    assert!(!reply.body.contains("password") && !reply.is_challenge());
+    assert!(!reply.text().contains("password") && !reply.is_challenge());
     let wrong = paywall.price_by(|it: Inquiry| async move { it.price("1,50").map(Quote::from) });
     assert_eq!(refused(buy(&wrong.gate().unwrap(), &payment).await).status, 500);
     assert_eq!(facilitator.calls(), 0);

@@ -80,7 +80,11 @@ async fn gas_sponsoring_is_not_declared_for_a_token_that_takes_no_permits() {
     else {
         panic!("not refused");
     };
-    assert!(reply.body.contains("permit2") && !reply.body.contains(SPONSORING), "{}", reply.body);
+    assert!(
+        reply.text().contains("permit2") && !reply.text().contains(SPONSORING),
+        "{}",
+        reply.text()
+    );
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn told(gate: &Gate, method: &'static str, path: &str) -> Told {
         Admission::GivenAway => Free,
         Admission::Reject(reply) => match reply.status {
             400 => {
-                assert!(reply.body.contains("ambiguous_path"), "{}", reply.body);
+                assert!(reply.text().contains("ambiguous_path"), "{}", reply.text());
                 Ambiguous
             }
             404 => NotFound,

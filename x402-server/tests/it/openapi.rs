@@ -78,7 +78,7 @@ async fn the_body_that_is_described_is_the_body_that_is_sent() {
     let head = common::Head::of("/weather/paris", None);
     let admission = gate.admit(&head).await;
     let x402_server::Admission::Reject(reply) = admission else { panic!("{admission:?}") };
-    let body: Value = serde_json::from_str(&reply.body).unwrap();
+    let body: Value = serde_json::from_str(reply.text()).unwrap();
     let validator = jsonschema::validator_for(schema).unwrap();
     assert!(validator.is_valid(&body), "{body} is not {schema}");
     assert!(!validator.is_valid(&json!({ "x402Version": 2 })));

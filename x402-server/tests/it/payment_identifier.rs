@@ -470,7 +470,7 @@ async fn a_named_stream_needs_no_room_for_an_answer() {
     assert_eq!(ticket.keeps(), None);
     assert_eq!(ticket.finish(200).await.unwrap().len(), 1);
     let Admission::Reject(reply) = stream.admit(&Head::paying(&payment)).await else { panic!() };
-    assert!(reply.body.contains("payment_already_used"), "{}", reply.body);
+    assert!(reply.text().contains("payment_already_used"), "{}", reply.text());
 }
 
 type Boxed = UnsyncBoxBody<Bytes, BoxError>;
@@ -633,7 +633,7 @@ async fn an_answer_that_the_engine_is_not_given_is_not_kept() {
     assert_eq!(ticket.keeps(), Some(1 << 20));
     assert_eq!(ticket.finish(200).await.unwrap().len(), 1);
     let Admission::Reject(reply) = gate.admit(&Head::paying(&payment)).await else { panic!() };
-    assert!(reply.body.contains("payment_already_used"), "{}", reply.body);
+    assert!(reply.text().contains("payment_already_used"), "{}", reply.text());
 
     let unnamed = pay_at(&gate).await;
     let Admission::Admit(ticket) = gate.admit(&Head::paying(&unnamed)).await else { panic!() };

@@ -134,8 +134,8 @@ async fn clients_of_version_1_are_told_one_offer_for_each_network() {
     let paywall: Paywall = settings().accept_v1().build().await.unwrap();
     let price = paywall.price("0.01 USDC").unwrap().or(paywall.price("0.009 EURC").unwrap());
     let gate = price.gate().unwrap();
-    let told = rejected(&gate, &Head::of("/goods", None)).await.body;
-    let told: Value = serde_json::from_str(&told).unwrap();
+    let told = rejected(&gate, &Head::of("/goods", None)).await;
+    let told: Value = serde_json::from_str(told.text()).unwrap();
     let offers = told["accepts"].as_array().unwrap().iter();
     let offers: Vec<_> =
         offers.map(|it| (it["network"].as_str(), it["maxAmountRequired"].as_str())).collect();

@@ -81,7 +81,7 @@ async fn a_challenge_signs_in_once_and_only_the_server_makes_them() {
     terms(&gate, &signing_in(&message)).await;
     let again = refused(&gate, &signing_in(&message)).await;
     assert_eq!(again.status, 401);
-    assert!(again.body.contains("invalid_siwx_nonce") && !again.is_challenge());
+    assert!(again.text().contains("invalid_siwx_nonce") && !again.is_challenge());
 
     let mut own = challenge.clone();
     own.info.nonce = "00".repeat(16);
@@ -89,7 +89,7 @@ async fn a_challenge_signs_in_once_and_only_the_server_makes_them() {
     half.info.nonce = format!("{}{}", &own.info.nonce[..16], &challenge.info.nonce[16..]);
     for forged in [own, half] {
         let reply = refused(&gate, &signing_in(&signed(&forged, &member()).await)).await;
-        assert_eq!(reply.status, 401, "{}", reply.body);
+        assert_eq!(reply.status, 401, "{}", reply.text());
     }
     let fresh = self::challenge(&terms(&gate, &Head::with(Vec::new())).await);
     let mut stolen = signed(&fresh, &LocalSigner::from_bytes(&[8; 32]).unwrap()).await;
