@@ -115,7 +115,8 @@ impl<B: Body<Data = Bytes>> Begun<B> {
         };
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(read));
-        if let Some(upper) = rest.upper() {
+        // In HTTP/1.1 an answer of known length has no trailers.
+        if let (Some(upper), false) = (rest.upper(), self.read.iter().any(Frame::is_trailers)) {
             hint.set_upper(upper.saturating_add(read));
         }
         hint

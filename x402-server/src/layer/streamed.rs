@@ -1,4 +1,5 @@
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -9,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 use tokio::task::AbortHandle;
+use x402_types::header;
 
 use crate::{Reply, Ticket};
 
@@ -19,6 +21,8 @@ pin_project! {
         #[pin]
         body: B,
         payment: Unsettled,
+        // Those of the handler until the receipt joins them.
+        trailers: HeaderMap,
     }
 }
 
@@ -90,7 +94,8 @@ impl Drop for Open {
 
 impl<B> Streamed<B> {
     pub(super) fn new(body: B, ticket: Box<Ticket>, status: u16) -> Self {
-        Self { body, payment: Unsettled::Open(Open::new(ticket, status)) }
+        let payment = Unsettled::Open(Open::new(ticket, status));
+        Self { body, payment, trailers: HeaderMap::new() }
     }
 }
 
@@ -104,11 +109,10 @@ impl<B: Body<Data = Bytes>> Streamed<B> {
             match this.payment {
                 Unsettled::Open(open) if open.is_settled() => *this.payment = Unsettled::Over,
                 Unsettled::Open(open) => match ready!(this.body.as_mut().poll_frame(cx)) {
-                    Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
-                    // Its trailers come with ours.
-                    Some(Ok(frame)) => {
-                        drop(frame);
-                    }
+                    Some(Ok(frame)) => match frame.into_trailers() {
+                        Ok(trailers) => this.trailers.extend(without_receipt(trailers)),
+                        Err(data) => return Poll::Ready(Some(Ok(data))),
+                    },
                     Some(Err(error)) => {
                         *this.payment = Unsettled::Over;
                         return Poll::Ready(Some(Err(error)));
@@ -119,21 +123,30 @@ impl<B: Body<Data = Bytes>> Streamed<B> {
                     },
                 },
                 Unsettled::Settling(settling) => {
-                    let end = ready!(settling.as_mut().poll(cx));
+                    this.trailers.extend(receipt(ready!(settling.as_mut().poll(cx))));
                     *this.payment = Unsettled::Over;
-                    let trailers = trailers(end);
+                }
+                Unsettled::Over => {
+                    let trailers = mem::take(this.trailers);
                     return Poll::Ready(
                         (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers))),
                     );
                 }
-                Unsettled::Over => return Poll::Ready(None),
             }
         }
     }
 }
 
+/// The handler's trailers. A receipt is the paywall's to give.
+fn without_receipt(mut trailers: HeaderMap) -> HeaderMap {
+    for name in [header::PAYMENT_RESPONSE, header::X_PAYMENT_RESPONSE] {
+        trailers.remove(name);
+    }
+    trailers
+}
+
 /// The receipt, of success or of failure: all has been delivered already.
-fn trailers(end: Result<Vec<(&'static str, String)>, Reply>) -> HeaderMap {
+fn receipt(end: Result<Vec<(&'static str, String)>, Reply>) -> HeaderMap {
     let headers: Vec<(_, Bytes)> = match end {
         Ok(headers) => headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
         Err(mut reply) => {

@@ -12,7 +12,7 @@ use crate::common::{
 };
 use bytes::Bytes;
 use http::Response;
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -208,6 +208,58 @@ async fn a_metered_stream_flows_as_it_comes_and_is_settled_at_its_end() {
     assert_eq!(receipt.amount.unwrap().to_string(), "800");
     assert!(body.frame().await.is_none());
     assert_eq!(site.books().await, settled(800));
+}
+
+/// A body of one piece and these trailers.
+fn with_trailers(trailers: &[(&'static str, &'static str)]) -> Pieces {
+    let (send, receive) = mpsc::unbounded_channel();
+    send.send(Ok(Frame::data(Bytes::from_static(b"12345")))).unwrap();
+    let trailers = trailers.iter().map(|(name, value)| {
+        (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+    });
+    send.send(Ok(Frame::trailers(trailers.collect()))).unwrap();
+    receive
+}
+
+#[tokio::test]
+async fn trailers_of_the_handler_survive_every_delivery() {
+    let name = r#"{"payment-identifier":{"info":{"required":true,"id":"order_0123456789"}}}"#;
+    let prices: [(fn(Price) -> Price, _, _); 5] = [
+        (|it| it, None, false),
+        (Price::upfront, None, false),
+        (|it| it.payment_identifier(true), Some(name), false),
+        (|it| it.payment_identifier(true).upfront(), Some(name), false),
+        (Price::streaming, None, true),
+    ];
+    for (number, (price, name, metered)) in prices.into_iter().enumerate() {
+        let (site, mut payment) = Site::open(|it| it, price).await;
+        payment.extensions = name.map(str::to_owned);
+        let answer = site.serve(&payment, with_trailers(&[("grpc-status", "0")]), metered).await;
+        assert_eq!(answer.status(), 200, "{number}");
+        let body = answer.into_body();
+        assert_eq!(body.size_hint().exact(), None, "{number}: no trailers follow a known length");
+        let body = body.collect().await.unwrap();
+        assert_eq!(body.trailers().expect("trailers")["grpc-status"], "0", "{number}");
+        assert_eq!(body.trailers().unwrap().contains_key("payment-response"), metered, "{number}");
+        assert_eq!(body.to_bytes(), "12345", "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_is_the_paywalls_to_give_in_trailers_too() {
+    let forged = [("payment-response", "forged"), ("x-payment-response", "too"), ("etag", "a")];
+    for (say, given) in [(Say::Yes, 1), (Say::Lost, 0)] {
+        let (site, payment) = Site::open(|it| it, Price::streaming).await;
+        site.facilitator.settle().always(say);
+        let answer = site.serve(&payment, with_trailers(&forged), true).await;
+        let body = answer.into_body().collect().await.unwrap();
+        let trailers = body.trailers().expect("trailers");
+        assert_eq!((&trailers["etag"], trailers.len()), (&"a".parse().unwrap(), 1 + given));
+        if let Some(receipt) = trailers.get("payment-response") {
+            let receipt: SettleResponse = decode(receipt.as_bytes(), 65_536).unwrap();
+            assert!(receipt.success);
+        }
+    }
 }
 
 #[tokio::test]
