@@ -19,7 +19,7 @@ use crate::{Answer, Client, Double, Goods, Payer, Payment, until};
 /// | `/any`, by any method | a cent | [`Goods::sell`] |
 /// | `GET /outer/inner/goods`, in routers nested twice | a cent | [`Goods::sell`] |
 /// | `GET /files/…`, whatever follows | a cent | [`Goods::sell`] |
-/// | `POST /order` | a cent | 201 with a `Location`, the cookies `a=1` and `b=2`, and `Cache-Control: public, max-age=60` |
+/// | `POST /order` | a cent | 201 with a `Location`, the cookies `a=1` and `b=2`, `Cache-Control: public, max-age=60` and `CDN-Cache-Control: max-age=60` |
 /// | `GET /status/{code}` | a cent | [`Goods::status`]: from 400 on an error, where the framework has any |
 /// | `GET /prepaid/{code}` | a cent, upfront | as `/status/{code}` |
 /// | `GET /query?city=…` | a cent | the city, by the framework's extractor |

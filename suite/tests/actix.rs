@@ -38,6 +38,7 @@ mod plain {
         HttpResponse::Created()
             .insert_header(("location", "/orders/1"))
             .insert_header(("cache-control", "public, max-age=60"))
+            .insert_header(("cdn-cache-control", "max-age=60"))
             .append_header(("set-cookie", "a=1"))
             .append_header(("set-cookie", "b=2"))
             .body(goods.sell().await)

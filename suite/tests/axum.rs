@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::extract::{Json, Path, Query, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -36,7 +36,11 @@ mod plain {
     }
 
     pub(super) async fn order(State(goods): State<Goods>) -> impl IntoResponse {
-        let headers = [(LOCATION, "/orders/1"), (CACHE_CONTROL, "public, max-age=60")];
+        let headers = [
+            (LOCATION, "/orders/1"),
+            (CACHE_CONTROL, "public, max-age=60"),
+            (HeaderName::from_static("cdn-cache-control"), "max-age=60"),
+        ];
         let cookies = AppendHeaders([(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2")]);
         (StatusCode::CREATED, headers, cookies, goods.sell().await)
     }

@@ -83,6 +83,7 @@ async fn order(_: Request, goods: Goods) -> Answer {
     for (name, value) in [
         ("location", "/orders/1"),
         ("cache-control", "public, max-age=60"),
+        ("cdn-cache-control", "max-age=60"),
         ("set-cookie", "a=1"),
         ("set-cookie", "b=2"),
     ] {

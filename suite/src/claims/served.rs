@@ -30,6 +30,7 @@ pub async fn status_location_and_cookies_of_the_handler_survive<S: Shop>() {
     let caching = made.header("cache-control").unwrap();
     assert!(caching.contains("private") && !caching.contains("public"), "{caching}");
     assert!(caching.contains("max-age=60"), "{caching}");
+    assert!(made.header("cdn-cache-control").is_none(), "{made:?}");
 }
 
 pub async fn the_handler_is_told_who_pays<S: Shop>() {

@@ -181,6 +181,9 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 
 /// What one may have for a payment, no shared cache may give to another, be it content or an error.
 fn keep_from_caches(headers: &mut HeaderMap) {
+    while let Some(name) = headers.keys().find(|name| is_for_shared_caches(name)).cloned() {
+        headers.remove(name);
+    }
     headers.append(VARY, HeaderValue::from_static(VARY_ON));
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
@@ -194,6 +197,13 @@ fn keep_from_caches(headers: &mut HeaderMap) {
     }
     let kept = HeaderValue::from_str(&kept.join(", "));
     headers.insert(CACHE_CONTROL, kept.unwrap_or(HeaderValue::from_static("private")));
+}
+
+/// Whether a header is for the caches of a network or a proxy, which then pass over `Cache-Control`.
+/// Those that [RFC 9213](https://www.rfc-editor.org/rfc/rfc9213) speaks of are named alike.
+fn is_for_shared_caches(name: &HeaderName) -> bool {
+    let others = ["surrogate-control", "edge-control", "x-accel-expires"];
+    name.as_str().ends_with("-cache-control") || others.contains(&name.as_str())
 }
 
 fn shares(directive: &str) -> bool {
