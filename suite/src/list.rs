@@ -34,6 +34,7 @@ macro_rules! claims {
             once::a_payment_for_another_route_of_the_same_price_is_refused,
             once::a_named_payment_whose_answer_was_lost_gets_it_without_another_run,
             once::a_named_payment_sent_again_gets_the_same_answer,
+            once::a_price_behind_a_price_sells_nothing_and_asks_for_no_other_payment,
             hostile::two_payments_in_one_request_are_refused,
             hostile::what_is_no_payment_is_the_clients_fault,
             hostile::a_header_of_a_megabyte_is_refused_and_the_site_lives,

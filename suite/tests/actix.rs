@@ -260,17 +260,21 @@ fn attributed(config: &mut ServiceConfig, paywall: &Paywall) {
 /// What there is no attribute for: what is free, and prices of whole parts and by functions.
 fn others(config: &mut ServiceConfig, paywall: &Paywall, goods: &Goods) {
     let gate = goods.price(paywall, |it| it.path_param("id").map(Cow::into_owned));
+    let cent = paywall.price("$0.01").unwrap();
+    let upfront = cent.clone().with(|price| price.upfront()).unwrap();
     let club = web::scope("/club")
         .service(get("/room", plain::goods))
         .service(web::scope("/back").service(get("/room", plain::goods)))
-        .wrap(paywall.price("$0.01").unwrap());
+        .wrap(cent.clone());
     let open = web::scope("/open")
-        .service(get("/goods", plain::goods).wrap(paywall.price("$0.01").unwrap()))
+        .service(get("/goods", plain::goods).wrap(cent.clone()))
         .wrap(x402_actix::cors());
     config
         .service(club)
         .service(open)
         .service(paywall.directory_resource())
+        .service(get("/twice", plain::goods).wrap(cent.clone()).wrap(cent.clone()))
+        .service(get("/twice/upfront", plain::goods).wrap(cent).wrap(upfront))
         .service(get("/items/{id}", plain::goods).wrap(GateLayer::new(gate)))
         .service(get("/maybe", plain::maybe))
         .service(get("/unpriced", plain::unpriced))

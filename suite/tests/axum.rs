@@ -250,15 +250,20 @@ fn attributed(paywall: &Paywall) -> Router<Goods> {
 /// What there is no attribute for: what is free, and prices of whole parts and by functions.
 fn others(paywall: &Paywall, goods: &Goods) -> Router<Goods> {
     let gate = goods.price(paywall, |it| it.path_param("id").map(Cow::into_owned));
+    let cent = paywall.price("$0.01").unwrap();
+    let upfront = cent.clone().with(|price| price.upfront()).unwrap();
     let club = Router::new()
         .route("/room", get(plain::goods))
         .nest("/back", Router::new().route("/room", get(plain::goods)))
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(paywall.price("$0.01").unwrap());
-    let open = get(plain::goods).layer(paywall.price("$0.01").unwrap());
-    let open = Router::new().route("/open/goods", open).layer(x402_axum::cors());
+        .layer(cent.clone());
+    let goods_at = |path| Router::new().route(path, get(plain::goods).layer(cent.clone()));
+    let twice = goods_at("/twice").layer(cent.clone());
+    let twice = twice.merge(goods_at("/twice/upfront").layer(upfront));
+    let open = goods_at("/open/goods").layer(x402_axum::cors());
     Router::new()
         .merge(open)
+        .merge(twice)
         .merge(paywall.directory_routes())
         .nest("/club", club)
         .route("/items/{id}", get(plain::goods).layer(GateLayer::new(gate)))

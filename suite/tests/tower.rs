@@ -306,6 +306,8 @@ fn router(paywall: &Paywall, goods: &Goods) -> Router {
         .route("GET", "/named", paid(&nameable, goods, named))
         .route("GET", "/items/*", paid(&item, goods, sell))
         .nest_service("/club/*", behind(&cent, club.into_service()))
+        .route("GET", "/twice", behind(&cent, paid(&cent, goods, sell)))
+        .route("GET", "/twice/upfront", behind(&upfront, paid(&cent, goods, sell)))
         .route("GET", "/maybe", free(goods, maybe))
         .route("GET", "/unpriced", free(goods, unpriced))
         .route("POST", "/echo", free(goods, echo))

@@ -77,6 +77,11 @@ fn converted(value: Bytes) -> Option<actix::HeaderValue> {
     })
 }
 
+/// The answer of a price that stands behind another.
+pub(crate) fn priced_twice<B: MessageBody>(route: Option<&str>) -> HttpResponse<PaidBody<B>> {
+    of_paywall(layer::priced_twice(route))
+}
+
 /// The answer that was kept.
 pub(crate) fn again<B: MessageBody>(stored: &StoredAnswer) -> HttpResponse<PaidBody<B>> {
     of_paywall(layer::again(stored))

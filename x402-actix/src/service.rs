@@ -9,7 +9,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use actix_web::{Error, HttpMessage};
 use x402_server::{Admission, FirstLook, Gate};
 
-use crate::answer::{again, bodiless, finish, given_away, rejected};
+use crate::answer::{again, bodiless, finish, given_away, priced_twice, rejected};
 use crate::body::PaidBody;
 use crate::failure::{failed, failed_as_given, failed_for_free};
 use crate::head::Head;
@@ -77,6 +77,11 @@ where
     forward_ready!(inner);
 
     fn call(&self, request: ServiceRequest) -> Answering<B> {
+        let is_paid = request.extensions().get::<x402_server::Payment>().is_some();
+        if is_paid {
+            let answer = priced_twice(request.match_pattern().as_deref());
+            return Answering::at_once(request.into_response(answer));
+        }
         let inner = Rc::clone(&self.inner);
         match self.gate.first_look(&Head(request.request())) {
             FirstLook::Done(Admission::Reject(reply)) => {

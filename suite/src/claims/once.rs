@@ -103,3 +103,19 @@ pub async fn a_named_payment_sent_again_gets_the_same_answer<S: Shop>() {
     site.buy("/named", &unnamed).await.assert_refused(409);
     assert_eq!(site.goods.runs(), 2);
 }
+
+pub async fn a_price_behind_a_price_sells_nothing_and_asks_for_no_other_payment<S: Shop>() {
+    let site = Site::<S>::open().await;
+    for (path, settled) in [("/twice", 0), ("/twice/upfront", 1)] {
+        let payment = site.pay(path).await;
+        // What was settled upfront is owed, however often it is asked for.
+        for _ in 0..2 {
+            let refused = site.buy(path, &payment).await;
+            assert_eq!((refused.status, &*refused.body), (500, ""), "{path}: {refused:?}");
+            assert!(refused.challenge().is_none(), "{refused:?}");
+            assert_eq!(refused.receipt().is_some(), settled == 1, "{refused:?}");
+            assert_eq!(site.facilitator.settle().calls(), settled);
+        }
+    }
+    assert_eq!(site.goods.runs(), 0);
+}

@@ -1,11 +1,10 @@
 //! `#[paid]`.
 
 use std::cell::RefCell;
-use std::io::Write;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use crate::common::{Answer, MARKER, Payer, Site, answer, until};
+use crate::common::{Answer, Log, MARKER, Payer, Site, answer, until};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{App, HttpResponse, error, get, web};
@@ -167,33 +166,16 @@ async fn a_payment_is_used_once() {
 #[actix_web::test]
 async fn without_a_paywall_nothing_is_given_away_and_the_log_says_what_to_add() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _logging = log.start();
     let app = init_service(App::new().configure(routes)).await;
     for path in ["/goods", "/weather?city=Oslo", "/item/7"] {
         let request = TestRequest::with_uri(path).insert_header(("payment-signature", "anything"));
         let refused = answer(call_service(&app, request.to_request()).await).await;
         assert_eq!((refused.status, refused.body.as_str()), (500, ""), "{path}");
     }
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = log.text();
     assert_eq!(told.matches(".app_data(paywall.clone())").count(), 3, "{told}");
     assert!(told.contains("ERROR") && told.contains("attribute::weather"), "{told}");
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[actix_web::test]

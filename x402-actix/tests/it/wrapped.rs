@@ -4,7 +4,7 @@ use crate::common;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::common::{Latch, MARKER, Payer, Site, answer, sell, until};
+use crate::common::{Latch, Log, MARKER, Payer, Site, answer, sell, until};
 use actix_web::body::{BodySize, MessageBody, None};
 use actix_web::http::Method;
 use actix_web::middleware::DefaultHeaders;
@@ -201,4 +201,19 @@ async fn what_is_given_away_is_for_its_client_alone() {
     assert!(given.assert_served().receipt().is_none());
     answer(buy!(app, Method::GET, "/goods?age=8")).await.assert_served();
     assert_eq!(site.facilitator.moved(), 1);
+}
+
+#[actix_web::test]
+async fn a_price_within_a_price_is_logged_and_nothing_is_charged() {
+    let log = Log::default();
+    let _logging = log.start();
+    let site = Site::prepare().await;
+    let resource = web::resource("/goods/{number}").get(async || MARKER).wrap(site.price());
+    let app = init_service(App::new().service(resource).wrap(site.price())).await;
+    let refused = answer(buy!(app, Method::GET, "/goods/7")).await;
+    assert_eq!((refused.status, refused.body.as_str()), (500, ""));
+    assert!(refused.challenge().is_none() && refused.receipt().is_none());
+    assert_eq!(site.facilitator.settle().calls(), 0);
+    log.assert_holds("a price stands behind another price");
+    log.assert_holds("/goods/{number}");
 }

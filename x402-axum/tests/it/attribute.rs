@@ -1,12 +1,10 @@
 //! Handlers that say their price themselves.
 
 use crate::common;
-use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use crate::common::{Answer, Double, MARKER, Payer, builder};
+use crate::common::{Answer, Double, Log, MARKER, Payer, builder};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
@@ -399,6 +397,24 @@ async fn a_handler_with_two_prices_is_not_charged_twice() {
 }
 
 #[tokio::test]
+async fn a_price_behind_a_price_is_logged() {
+    let log = Log::default();
+    let _logging = log.start();
+    let (facilitator, store) = (Double::default(), MemoryStore::new());
+    let paywall: Paywall = builder(&facilitator, &store).build().await.unwrap();
+    let cent = paywall.price("$0.01").unwrap();
+    let route = get(async || MARKER).layer(cent.clone());
+    let router = Router::new().route("/goods/{number}", route).layer(cent);
+    let terms = ask(&router, "GET", "/goods/7", &[]).await.challenge().unwrap();
+    assert_eq!(log.text(), "");
+    let payment = Payer::number(1).pay(&terms).await.header();
+    let answer = ask(&router, "GET", "/goods/7", &[("payment-signature", &payment)]).await;
+    assert_eq!((answer.status, answer.body.as_str()), (500, ""));
+    log.assert_holds("a price stands behind another price");
+    log.assert_holds("/goods/{number}");
+}
+
+#[tokio::test]
 async fn a_tag_that_could_not_be_sold_is_tried_again() {
     #[paid("$0.01", upto)]
     async fn metered() -> &'static str {
@@ -464,35 +480,4 @@ async fn names_of_the_handlers_own_do_not_collide() {
     }
     let shop = Shop::open(Router::new().route("/match/{count}", get(r#match))).await;
     assert_eq!(shop.buy("GET", "/match/3").await.body, "0 10000");
-}
-
-/// A log that can be read.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Everything that this thread logs from now on. The tests' runtimes have but one thread.
-    fn start(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    #[track_caller]
-    fn assert_holds(&self, told: &str) {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        assert!(text.contains(told), "{told:?} is not told in:\n{text}");
-    }
 }

@@ -95,6 +95,16 @@ pub fn rejected<R>(reply: Reply) -> Response<Body<R>> {
     response
 }
 
+/// The answer of a price that stands behind another, for which the request is paid already: the
+/// seller's mistake, which is logged. It asks for nothing, or payers would pay twice, and is no success,
+/// or the other price would charge for it.
+pub fn priced_twice<R>(route: Option<&str>) -> Response<Body<R>> {
+    tracing::error!(route, "a price stands behind another price: leave out one of the two");
+    let mut answer = Response::new(Body::whole(Bytes::new()));
+    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    answer
+}
+
 /// The answer that was kept.
 pub fn again<R>(stored: &StoredAnswer) -> Response<Body<R>> {
     let mut answer = Response::new(Body::whole(stored.body.clone()));

@@ -25,7 +25,7 @@ mod read;
 mod service;
 mod streamed;
 
-pub use answer::{again, bodiless, finish, given_away, rejected};
+pub use answer::{again, bodiless, finish, given_away, priced_twice, rejected};
 pub use body::Body;
 pub use future::ResponseFuture;
 pub use service::GateService;
@@ -36,7 +36,8 @@ use crate::Gate;
 
 /// Puts a [`Gate`] before a service.
 ///
-/// A request that is admitted carries the [`Payment`](crate::Payment) among its extensions.
+/// A request that is admitted carries the [`Payment`](crate::Payment) among its extensions. One that
+/// carries it already has been paid for at another gate: it is answered 500, and the log says so.
 #[derive(Clone, Debug)]
 pub struct GateLayer {
     gate: Gate,

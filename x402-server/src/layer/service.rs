@@ -5,11 +5,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::answer::rejected;
+use super::answer::{priced_twice, rejected};
 use super::future::{ResponseFuture, paid};
 use super::head::Head;
 use super::{Body, Framework};
-use crate::{Admission, FirstLook, Gate};
+use crate::{Admission, FirstLook, Gate, Payment, RequestHead};
 
 /// A service behind a [`Gate`].
 #[derive(Clone, Debug)]
@@ -22,6 +22,15 @@ pub struct GateService<S> {
 impl<S> GateService<S> {
     pub(super) fn new(inner: S, gate: Gate, framework: Framework) -> Self {
         Self { inner, gate, framework }
+    }
+}
+
+impl<S: Clone> GateService<S> {
+    /// An answer without the service, which was polled ready for it.
+    fn rejected<F, R, E>(&mut self, answer: Response<Body<R>>) -> ResponseFuture<F, R, E> {
+        // What it has reserved for that is for others to use.
+        self.inner = self.inner.clone();
+        ResponseFuture::rejected(answer)
     }
 }
 
@@ -42,13 +51,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let first_look = self.gate.first_look(&Head::new(&request, self.framework));
-        match first_look {
-            FirstLook::Done(Admission::Reject(reply)) => {
-                // What it has reserved when it was polled ready is for others to use.
-                self.inner = self.inner.clone();
-                ResponseFuture::rejected(rejected(reply))
-            }
+        let head = Head::new(&request, self.framework);
+        if request.extensions().get::<Payment>().is_some() {
+            return self.rejected(priced_twice(head.route().as_deref()));
+        }
+        match self.gate.first_look(&head) {
+            FirstLook::Done(Admission::Reject(reply)) => self.rejected(rejected(reply)),
             FirstLook::Done(_) => ResponseFuture::free(self.inner.call(request)),
             FirstLook::Ask(question) => {
                 // The instance that was polled ready is the one to be called; the clone takes its

@@ -5,6 +5,7 @@
 
 #[path = "../../../../x402-server/tests/it/common/mod.rs"]
 mod engine;
+mod log;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use x402_ledger::{MemoryStore, Payments};
 pub use engine::{
     Answer, Double, Latch, MARKER, PAY_TO, Payer, Payment, SITE, Say, builder, until,
 };
+pub use log::Log;
 
 /// A site on this machine, with what stands behind it.
 pub struct Site {
