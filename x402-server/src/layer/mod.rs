@@ -1,8 +1,9 @@
 //! The paywall as a [tower](https://docs.rs/tower) layer, for every framework that stands on it.
 //!
 //! The layer goes on the route that costs something, so there is no list of paths to be matched and
-//! none to be slipped past. The handler's answer is held back, unread, until the payment is settled;
-//! only the answer to a [named](crate::Price::payment_identifier) payment is read and kept before.
+//! none to be slipped past. The handler's answer is read whole, up to
+//! [`held_back`](crate::PaywallBuilder::held_back) bytes, and held back until the payment is settled.
+//! What is settled upfront or [metered as it streams](crate::Price::streaming) is passed on as it is made.
 //! `OPTIONS` is free: it reaches the handler, and its answer leaves without a body.
 //!
 //! ```
