@@ -28,6 +28,7 @@ macro_rules! claims {
             served::what_the_framework_refuses_is_for_nobody_else,
             served::what_the_framework_refuses_has_its_receipt_where_it_is_settled,
             served::up_to_a_limit_so_much_is_charged_as_the_handler_says,
+            served::a_charge_that_fails_is_an_error_and_nothing_is_settled,
             once::of_copies_of_a_payment_at_once_one_is_served,
             once::payments_of_many_at_once_are_all_served,
             once::a_payment_that_is_used_is_refused_without_a_challenge,

@@ -29,6 +29,7 @@ use crate::{Answer, Client, Double, Goods, Payer, Payment, until};
 /// | `GET /unpriced` | none | [`Goods::sell`], where there is a payment |
 /// | `POST /echo` | none | the body |
 /// | `GET /upto?charge=…` | a cent at the most | [`Goods::sell`], having charged so many units, where that is said |
+/// | `GET /strict?charge=…` | a cent at the most | as `/upto`, and what cannot be charged is an error |
 /// | `GET /metered` | a cent at the most, streaming | [`Goods::metered`] |
 /// | `GET /upfront` | a cent, upfront | [`Goods::stream`] |
 /// | `GET /stream` | a cent | [`Goods::stream`] |

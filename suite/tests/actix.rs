@@ -14,7 +14,7 @@ use actix_web::web::{self, Data, Json, Path, Query, ServiceConfig};
 use actix_web::{App, Handler, HttpResponse, HttpServer, Responder, rt};
 use serde::Deserialize;
 use suite::{Goods, Running, Shop};
-use x402_actix::{GateLayer, Payment, Paywall};
+use x402_actix::{GateLayer, NotCharged, Payment, Paywall};
 
 #[derive(Deserialize)]
 struct City {
@@ -75,6 +75,15 @@ mod plain {
         // Too much is an error, which is passed over here.
         let _ = charge.charge.map(|units| payment.charge(units));
         goods.sell().await
+    }
+
+    pub(super) async fn strict(
+        goods: Data<Goods>,
+        charge: Query<Charge>,
+        payment: Payment,
+    ) -> Result<&'static str, NotCharged> {
+        payment.charge(charge.charge.unwrap_or_default())?;
+        Ok(goods.sell().await)
     }
 
     pub(super) async fn metered(goods: Data<Goods>, payment: Payment) -> HttpResponse {
@@ -162,6 +171,15 @@ mod paid {
         plain::upto(goods, charge, payment).await
     }
 
+    #[paid("$0.01", upto)]
+    pub(super) async fn strict(
+        goods: Data<Goods>,
+        charge: Query<Charge>,
+        payment: Payment,
+    ) -> Result<&'static str, NotCharged> {
+        plain::strict(goods, charge, payment).await
+    }
+
     #[paid("$0.01", streaming)]
     pub(super) async fn metered(goods: Data<Goods>, payment: Payment) -> HttpResponse {
         plain::metered(goods, payment).await
@@ -224,7 +242,8 @@ fn wrapped(config: &mut ServiceConfig, paywall: &Paywall) {
         .service(get("/query", plain::query).wrap(cent.clone()))
         .service(web::resource("/json").post(plain::json).wrap(cent.clone()))
         .service(get("/payer", plain::payer).wrap(cent.clone()))
-        .service(get("/upto", plain::upto).wrap(upto))
+        .service(get("/upto", plain::upto).wrap(upto.clone()))
+        .service(get("/strict", plain::strict).wrap(upto))
         .service(get("/metered", plain::metered).wrap(streaming))
         .service(get("/upfront", plain::stream).wrap(upfront))
         .service(get("/stream", plain::stream).wrap(cent.clone()))
@@ -249,6 +268,7 @@ fn attributed(config: &mut ServiceConfig, paywall: &Paywall) {
         .service(web::resource("/json").post(paid::json))
         .service(get("/payer", paid::payer))
         .service(get("/upto", paid::upto))
+        .service(get("/strict", paid::strict))
         .service(get("/metered", paid::metered))
         .service(get("/upfront", paid::upfront))
         .service(get("/stream", paid::stream))

@@ -15,7 +15,7 @@ use axum::{Router, serve};
 use serde::Deserialize;
 use suite::{Goods, Running, Shop};
 use tokio::net::TcpListener;
-use x402_axum::{GateLayer, Payment, Paywall};
+use x402_axum::{GateLayer, NotCharged, Payment, Paywall};
 
 #[derive(Deserialize)]
 struct City {
@@ -76,6 +76,15 @@ mod plain {
         // Too much is an error, which is passed over here.
         let _ = charge.map(|units| payment.charge(units));
         goods.sell().await
+    }
+
+    pub(super) async fn strict(
+        State(goods): State<Goods>,
+        Query(Charge { charge }): Query<Charge>,
+        payment: Payment,
+    ) -> Result<&'static str, NotCharged> {
+        payment.charge(charge.unwrap_or_default())?;
+        Ok(goods.sell().await)
     }
 
     pub(super) async fn metered(State(goods): State<Goods>, payment: Payment) -> Body {
@@ -163,6 +172,15 @@ mod paid {
         plain::upto(goods, charge, payment).await
     }
 
+    #[paid("$0.01", upto)]
+    pub(super) async fn strict(
+        goods: State<Goods>,
+        charge: Query<Charge>,
+        payment: Payment,
+    ) -> Result<&'static str, NotCharged> {
+        plain::strict(goods, charge, payment).await
+    }
+
     #[paid("$0.01", streaming)]
     pub(super) async fn metered(goods: State<Goods>, payment: Payment) -> Body {
         plain::metered(goods, payment).await
@@ -215,7 +233,8 @@ fn layered(paywall: &Paywall) -> Router<Goods> {
         .route("/query", get(plain::query).layer(cent.clone()))
         .route("/json", post(plain::json).layer(cent.clone()))
         .route("/payer", get(plain::payer).layer(cent.clone()))
-        .route("/upto", get(plain::upto).layer(upto))
+        .route("/upto", get(plain::upto).layer(upto.clone()))
+        .route("/strict", get(plain::strict).layer(upto))
         .route("/metered", get(plain::metered).layer(streaming))
         .route("/upfront", get(plain::stream).layer(upfront))
         .route("/stream", get(plain::stream).layer(cent.clone()))
@@ -238,6 +257,7 @@ fn attributed(paywall: &Paywall) -> Router<Goods> {
         .route("/json", post(paid::json))
         .route("/payer", get(paid::payer))
         .route("/upto", get(paid::upto))
+        .route("/strict", get(paid::strict))
         .route("/metered", get(paid::metered))
         .route("/upfront", get(paid::upfront))
         .route("/stream", get(paid::stream))

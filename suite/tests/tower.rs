@@ -138,6 +138,15 @@ async fn upto(request: Request, goods: Goods) -> Answer {
     text(goods.sell().await)
 }
 
+async fn strict(request: Request, goods: Goods) -> Answer {
+    let charge = query(&request, "charge").and_then(|units| units.parse::<u64>().ok());
+    let charged = payment(&request).map(|payment| payment.charge(charge.unwrap_or_default()));
+    match charged {
+        Some(Ok(())) => text(goods.sell().await),
+        Some(Err(_)) | None => status(500, ""),
+    }
+}
+
 async fn metered(request: Request, goods: Goods) -> Answer {
     match payment(&request) {
         Some(payment) => streamed(goods.metered(payment).await),
@@ -298,6 +307,7 @@ fn router(paywall: &Paywall, goods: &Goods) -> Router {
         .route("POST", "/json", paid(&cent, goods, city_of_json))
         .route("GET", "/payer", paid(&cent, goods, payer))
         .route("GET", "/upto", paid(&upto_a_cent, goods, upto))
+        .route("GET", "/strict", paid(&upto_a_cent, goods, strict))
         .route("GET", "/metered", paid(&metered_gate, goods, metered))
         .route("GET", "/upfront", paid(&upfront, goods, stream))
         .route("GET", "/stream", paid(&cent, goods, stream))

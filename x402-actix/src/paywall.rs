@@ -46,15 +46,15 @@ impl Paywall {
     }
 
     /// The most that is charged, in words, to wrap a route, a resource, a scope or an app in: the
-    /// scheme `upto`. The handler says by [`Payment::charge`](x402_server::Payment::charge) or
-    /// [`charge_price`](x402_server::Payment::charge_price) what is.
+    /// scheme `upto`. The handler says by [`Payment::charge`](crate::Payment::charge) or
+    /// [`charge_price`](crate::Payment::charge_price) what is.
     ///
     /// ```
-    /// use actix_web::{Resource, web};
-    /// use x402_actix::{ConfigError, Payment, Paywall};
+    /// use actix_web::web;
+    /// use x402_actix::{ConfigError, NotCharged, Payment, Paywall};
     ///
-    /// async fn answer(payment: Payment) -> actix_web::Result<&'static str> {
-    ///     payment.charge_price("$0.005").map_err(actix_web::error::ErrorInternalServerError)?;
+    /// async fn answer(payment: Payment) -> Result<&'static str, NotCharged> {
+    ///     payment.charge_price("$0.005")?;
     ///     Ok("half the price, this time")
     /// }
     ///

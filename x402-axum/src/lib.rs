@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attribute;
+mod charge;
 #[cfg(feature = "cors")]
 mod cors;
 mod directory;
@@ -8,6 +9,7 @@ mod payment;
 mod paywall;
 
 pub use attribute::PaidHandler;
+pub use charge::NotCharged;
 #[cfg(feature = "cors")]
 pub use cors::cors;
 pub use payment::{NotPaid, Payment};
@@ -51,8 +53,8 @@ pub use x402_types::extensions::bazaar::{BodyType, Shape};
 /// | `description = "…"` | what is for sale; any `&'static str`, such as `include_str!(…)` |
 /// | `mime_type = "application/json"` | the media type of a successful answer |
 /// | `scheme = "exact"`, `"permit2"`, `"upto"` | how it is paid; `exact` unless said otherwise |
-/// | `upto` | short for `scheme = "upto"`: the price is a limit, see [`Payment::charge`](x402_server::Payment::charge) |
-/// | `streaming` | an `upto` that is metered while the answer streams, see [`Payment::charge_more`](x402_server::Payment::charge_more) |
+/// | `upto` | short for `scheme = "upto"`: the price is a limit, see [`Payment::charge`] |
+/// | `streaming` | an `upto` that is metered while the answer streams, see [`Payment::charge_more`] |
 /// | `flow = "upfront"`, `"authorization"` | settled before or after the handler runs; as the paywall says, unless said here |
 /// | `upfront` | short for `flow = "upfront"` |
 /// | `tags = ["weather"]` | words to be found by: 5 at most, of 32 characters at most |

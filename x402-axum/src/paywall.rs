@@ -43,14 +43,14 @@ impl Paywall {
     }
 
     /// The most that is charged, in words, as a layer for a route or a router: the scheme `upto`.
-    /// The handler says by [`Payment::charge`](x402_server::Payment::charge) or
-    /// [`charge_price`](x402_server::Payment::charge_price) what is.
+    /// The handler says by [`Payment::charge`](crate::Payment::charge) or
+    /// [`charge_price`](crate::Payment::charge_price) what is.
     ///
     /// ```
-    /// use x402_axum::{ChargeError, Payment};
+    /// use x402_axum::{NotCharged, Payment};
     ///
-    /// async fn answer(payment: Payment) -> Result<&'static str, String> {
-    ///     payment.charge_price("$0.005").map_err(|error: ChargeError| error.to_string())?;
+    /// async fn answer(payment: Payment) -> Result<&'static str, NotCharged> {
+    ///     payment.charge_price("$0.005")?;
     ///     Ok("half the price, this time")
     /// }
     ///

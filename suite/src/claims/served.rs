@@ -174,3 +174,14 @@ pub async fn up_to_a_limit_so_much_is_charged_as_the_handler_says<S: Shop>() {
     assert_eq!(free.assert_served().receipt().unwrap().amount.unwrap().to_string(), "0");
     assert_eq!(site.settled_amounts().len(), 3);
 }
+
+pub async fn a_charge_that_fails_is_an_error_and_nothing_is_settled<S: Shop>() {
+    let site = Site::<S>::open().await;
+    let payment = site.pay("/strict?charge=10001").await;
+    let failed = site.buy("/strict?charge=10001", &payment).await;
+    assert_eq!((failed.status, &*failed.body), (500, ""), "{failed:?}");
+    assert!(failed.receipt().is_none() && failed.challenge().is_none(), "{failed:?}");
+    assert_eq!((site.goods.runs(), site.facilitator.settle().calls()), (0, 0));
+    site.buy_at("/strict?charge=10000").await.assert_served();
+    assert_eq!(site.settled_amounts(), ["10000"]);
+}

@@ -1,9 +1,10 @@
 //! The payment as an argument of the handler.
 
 use crate::common;
-use crate::common::{Payer, Site};
-use actix_web::{HttpResponse, web};
-use x402_actix::Payment;
+use crate::common::{Log, MARKER, Payer, Site, answer};
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, HttpResponse, web};
+use x402_actix::{ChargeError, NotCharged, Payment};
 use x402_types::Amount;
 
 async fn name_the_payer(payment: Payment) -> String {
@@ -76,7 +77,7 @@ async fn a_handler_that_counts_on_a_payment_does_not_run_without_a_price() {
 async fn words(count: web::Path<u64>, payment: Payment) -> HttpResponse {
     match payment.charge(*count * 10) {
         Ok(()) => HttpResponse::Ok().body("word ".repeat(*count as usize)),
-        Err(error) => HttpResponse::PayloadTooLarge().body(error.to_string()),
+        Err(error) => HttpResponse::PayloadTooLarge().body(error.reason().to_string()),
     }
 }
 
@@ -100,4 +101,46 @@ async fn the_handler_charges_by_what_it_served() {
     assert_eq!(answer.status, 413);
     assert_eq!(answer.body, "10010 is above 10000, the most that can be charged");
     assert_eq!(site.books().await, ["settled"; 3]);
+}
+
+/// Charges more than is asked, in each of the three ways.
+async fn too_much(way: web::Path<u64>, payment: Payment) -> Result<&'static str, NotCharged> {
+    match *way {
+        0 => payment.charge(10_001u64)?,
+        1 => payment.charge_price("$0.010001")?,
+        _ => payment.charge_more(10_001u64)?,
+    }
+    Ok(MARKER)
+}
+
+#[actix_web::test]
+async fn a_charge_that_fails_is_answered_500_and_told_in_the_log_alone() {
+    let log = Log::default();
+    let _logging = log.start();
+    let site = Site::prepare().await;
+    let price = site.paywall.upto("$0.01").unwrap();
+    let resource = web::resource("/goods/{way}").get(too_much).wrap(price);
+    let app = init_service(App::new().service(resource)).await;
+    for way in 0..3 {
+        let request = || TestRequest::with_uri(&format!("/goods/{way}"));
+        let terms = answer(call_service(&app, request().to_request()).await).await;
+        let header = Payer::number(1).pay(&terms.challenge().expect("terms")).await.header();
+        let paid = request().insert_header(("payment-signature", header));
+        let failed = answer(call_service(&app, paid.to_request()).await).await;
+        assert_eq!((failed.status, failed.body.as_str()), (500, ""));
+        assert!(failed.receipt().is_none() && failed.challenge().is_none());
+    }
+    assert_eq!(site.facilitator.settle().calls(), 0);
+    let told = "10001 is above 10000, the most that can be charged";
+    assert_eq!(log.text().matches(told).count(), 3, "{}", log.text());
+}
+
+#[test]
+fn why_it_is_not_charged_is_kept() {
+    let above = ChargeError::AboveLimit { amount: 2u64.into(), limit: 1u64.into() };
+    let error = NotCharged::from(above.clone());
+    assert_eq!(error.reason(), &above);
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.downcast_ref(), Some(&above));
+    assert!(error.to_string().ends_with(&above.to_string()), "{error}");
 }

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
-use x402_axum::{Payment, Paywall, paid};
+use x402_axum::{NotCharged, Payment, Paywall, paid};
 use x402_ledger::{MemoryStore, Payments};
 
 /// A router, and what stands behind it.
@@ -218,8 +218,8 @@ async fn options_is_free_and_has_no_content() {
 #[tokio::test]
 async fn a_limit_is_charged_as_the_handler_says() {
     #[paid("$0.01", upto)]
-    async fn words(Path(count): Path<u64>, payment: Payment) -> Result<String, String> {
-        payment.charge(count * 10).map_err(|error| error.to_string())?;
+    async fn words(Path(count): Path<u64>, payment: Payment) -> Result<String, NotCharged> {
+        payment.charge(count * 10)?;
         Ok("word ".repeat(count as usize))
     }
     let shop = Shop::open(Router::new().route("/words/{count}", post(words))).await;
@@ -234,7 +234,7 @@ async fn a_stream_is_charged_for_what_was_given() {
     struct Pieces(Payment, std::vec::IntoIter<&'static str>);
     impl http_body::Body for Pieces {
         type Data = bytes::Bytes;
-        type Error = x402_axum::ChargeError;
+        type Error = NotCharged;
         fn poll_frame(
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,

@@ -3,24 +3,24 @@
 use crate::common;
 use std::sync::Arc;
 
-use crate::common::{Payer, Site};
+use crate::common::{Log, Payer, Site};
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use x402_axum::{Payment, PriceLayer};
+use x402_axum::{ChargeError, NotCharged, Payment, PriceLayer};
 use x402_ledger::Payments;
 use x402_types::Amount;
 
 /// A word costs a thousandth of a cent.
-async fn words(Path(count): Path<u64>, payment: Payment) -> Result<String, String> {
-    payment.charge(count * 10).map_err(|error| error.to_string())?;
+async fn words(Path(count): Path<u64>, payment: Payment) -> Result<String, NotCharged> {
+    payment.charge(count * 10)?;
     Ok("word ".repeat(count as usize))
 }
 
 async fn refuse_more(Path(count): Path<u64>, payment: Payment) -> (http::StatusCode, String) {
     match payment.charge_price(&format!("${}", count)) {
         Ok(()) => (http::StatusCode::OK, "charged".to_owned()),
-        Err(error) => (http::StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+        Err(error) => (http::StatusCode::PAYLOAD_TOO_LARGE, error.reason().to_string()),
     }
 }
 
@@ -68,6 +68,45 @@ async fn a_charge_above_the_price_is_the_handlers_to_answer_and_settles_nothing(
     assert_eq!(answer.body, "2000000 is above 10000, the most that can be charged");
     assert_eq!(site.facilitator.settle().calls(), 0);
     assert!(answer.receipt().is_none() && booked(&site).await.is_empty());
+}
+
+/// Charges more than is asked, in each of the three ways.
+async fn too_much(Path(way): Path<u64>, payment: Payment) -> Result<&'static str, NotCharged> {
+    match way {
+        0 => payment.charge(10_001u64)?,
+        1 => payment.charge_price("$0.010001")?,
+        _ => payment.charge_more(10_001u64)?,
+    }
+    Ok(common::MARKER)
+}
+
+#[tokio::test]
+async fn a_charge_that_fails_is_answered_500_and_told_in_the_log_alone() {
+    let log = Log::default();
+    let _logging = log.start();
+    let site = Site::prepare().await;
+    let route = get(too_much).layer(site.paywall.upto("$0.01").unwrap());
+    let site = site.serve(Router::new().route("/goods/{way}", route)).await;
+    for way in 0..3 {
+        let path = format!("/goods/{way}");
+        let header = site.pay(&path).await.header();
+        let answer = site.get(&path, &[("payment-signature", &header)]).await;
+        assert_eq!((answer.status, answer.body.as_str()), (500, ""));
+        assert!(answer.receipt().is_none() && answer.challenge().is_none());
+    }
+    assert_eq!(site.facilitator.settle().calls(), 0);
+    let told = "10001 is above 10000, the most that can be charged";
+    assert_eq!(log.text().matches(told).count(), 3, "{}", log.text());
+}
+
+#[test]
+fn why_it_is_not_charged_is_kept() {
+    let above = ChargeError::AboveLimit { amount: 2u64.into(), limit: 1u64.into() };
+    let error = NotCharged::from(above.clone());
+    assert_eq!(error.reason(), &above);
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.downcast_ref(), Some(&above));
+    assert!(error.to_string().ends_with(&above.to_string()), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
