@@ -63,6 +63,7 @@ macro_rules! claims {
             streams::asking_for_the_head_of_a_stream_does_not_wait_for_it,
             streams::an_answer_too_long_to_be_held_back_is_not_charged,
             streams::a_stream_of_events_is_not_waited_for,
+            prices::either_of_two_prices_can_be_paid,
             prices::a_price_is_found_by_the_path_and_the_query,
             prices::a_price_that_was_told_is_payable_after_it_has_moved,
             prices::a_price_that_was_told_for_something_cheaper_is_not_taken,

@@ -38,6 +38,7 @@ use crate::{Answer, Client, Double, Goods, Payer, Payment, until};
 /// | `GET /named` | a cent, payments may have a name | [`Goods::counted`] |
 /// | `GET /items/{id}?count=…` | [`Goods::price`] | [`Goods::sell`] |
 /// | `GET /club/room` and `/club/back/room`, and all else below | a cent for each, on the whole part | [`Goods::sell`]; else 404 |
+/// | `GET /either` | a cent, or two cents at the most | [`Goods::sell`] |
 /// | `GET /twice` | a cent, behind another cent: a mistake | [`Goods::sell`] |
 /// | `GET /twice/upfront` | a cent, behind another that is settled upfront | [`Goods::sell`] |
 /// | `GET /open/goods` | a cent | [`Goods::sell`], also to pages of other sites: CORS in one call |

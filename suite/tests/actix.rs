@@ -282,6 +282,7 @@ fn others(config: &mut ServiceConfig, paywall: &Paywall, goods: &Goods) {
     let gate = goods.price(paywall, |it| it.path_param("id").map(Cow::into_owned));
     let cent = paywall.price("$0.01").unwrap();
     let upfront = cent.clone().with(|price| price.upfront()).unwrap();
+    let either = cent.clone().or(paywall.upto("$0.02").unwrap()).unwrap();
     let club = web::scope("/club")
         .service(get("/room", plain::goods))
         .service(web::scope("/back").service(get("/room", plain::goods)))
@@ -293,6 +294,7 @@ fn others(config: &mut ServiceConfig, paywall: &Paywall, goods: &Goods) {
         .service(club)
         .service(open)
         .service(paywall.directory_resource())
+        .service(get("/either", plain::goods).wrap(either))
         .service(get("/twice", plain::goods).wrap(cent.clone()).wrap(cent.clone()))
         .service(get("/twice/upfront", plain::goods).wrap(cent).wrap(upfront))
         .service(get("/items/{id}", plain::goods).wrap(GateLayer::new(gate)))

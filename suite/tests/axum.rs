@@ -278,6 +278,7 @@ fn others(paywall: &Paywall, goods: &Goods) -> Router<Goods> {
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(cent.clone());
     let goods_at = |path| Router::new().route(path, get(plain::goods).layer(cent.clone()));
+    let either = cent.clone().or(paywall.upto("$0.02").unwrap()).unwrap();
     let twice = goods_at("/twice").layer(cent.clone());
     let twice = twice.merge(goods_at("/twice/upfront").layer(upfront));
     let open = goods_at("/open/goods").layer(x402_axum::cors());
@@ -286,6 +287,7 @@ fn others(paywall: &Paywall, goods: &Goods) -> Router<Goods> {
         .merge(twice)
         .merge(paywall.directory_routes())
         .nest("/club", club)
+        .route("/either", get(plain::goods).layer(either))
         .route("/items/{id}", get(plain::goods).layer(GateLayer::new(gate)))
         .route("/maybe", get(plain::maybe))
         .route("/unpriced", get(plain::unpriced))

@@ -272,6 +272,7 @@ fn router(paywall: &Paywall, goods: &Goods) -> Router {
     let metered_gate = price().streaming().gate().unwrap();
     let upfront = price().upfront().gate().unwrap();
     let nameable = price().payment_identifier(false).gate().unwrap();
+    let either = price().or(paywall.price("$0.02").unwrap().upto()).gate().unwrap();
     // No framework says what stands where in the path.
     let item = goods.price(paywall, |it| it.path().rsplit('/').next().map(str::to_owned));
 
@@ -316,6 +317,7 @@ fn router(paywall: &Paywall, goods: &Goods) -> Router {
         .route("GET", "/named", paid(&nameable, goods, named))
         .route("GET", "/items/*", paid(&item, goods, sell))
         .nest_service("/club/*", behind(&cent, club.into_service()))
+        .route("GET", "/either", paid(&either, goods, sell))
         .route("GET", "/twice", behind(&cent, paid(&cent, goods, sell)))
         .route("GET", "/twice/upfront", behind(&upfront, paid(&cent, goods, sell)))
         .route("GET", "/maybe", free(goods, maybe))

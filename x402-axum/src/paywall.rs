@@ -147,6 +147,22 @@ impl PriceLayer {
         Self::new(change(self.price))
     }
 
+    /// Another way to pay for the same, of the same paywall: in another amount, token or scheme. Payers
+    /// are told all ways, those of this price first, and choose. What else this price says stands for
+    /// both; see [`Price::or`](x402_server::Price::or).
+    ///
+    /// ```
+    /// # async fn build(paywall: x402_axum::Paywall) -> Result<(), x402_axum::ConfigError> {
+    /// let price = paywall.price("$0.01")?.or(paywall.price("0.009 EURC")?)?;
+    /// # drop(price); Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] as [`with`](Self::with), or where the other is of another paywall.
+    pub fn or(self, other: Self) -> Result<Self, ConfigError> {
+        self.with(|price| price.or(other.price))
+    }
+
     /// Gives the same answer again, uncharged, to whoever sends the same named payment again: the
     /// extension `payment-identifier`, see
     /// [`Price::payment_identifier`](x402_server::Price::payment_identifier). The answers of the

@@ -7,6 +7,20 @@ use x402_types::{Amount, ErrorReason, SettleResponse};
 
 use crate::{MARKER, Payer, SITE, Say, Shop, Site};
 
+pub async fn either_of_two_prices_can_be_paid<S: Shop>() {
+    let site = Site::<S>::open().await;
+    let terms = site.terms("/either").await;
+    let told: Vec<_> =
+        terms.accepts.iter().map(|it| format!("{} {}", it.scheme, it.amount)).collect();
+    assert_eq!(told, ["exact 10000", "upto 20000"]);
+    for offer in &terms.accepts {
+        let payment = Payer::number(1).pay_offer(&terms, offer).await;
+        let served = site.buy("/either", &payment).await;
+        assert!(served.assert_served().receipt().expect("a receipt").success);
+    }
+    assert_eq!(site.settled_amounts(), ["10000", "20000"]);
+}
+
 pub async fn a_price_is_found_by_the_path_and_the_query<S: Shop>() {
     let site = Site::<S>::open().await;
     for (path, amount) in [
