@@ -9,6 +9,7 @@ mod cors;
 mod directory;
 mod failure;
 mod head;
+pub mod hooks;
 mod payment;
 mod paywall;
 mod service;
@@ -21,14 +22,16 @@ pub use cors::cors;
 pub use payment::{NotPaid, Payment};
 pub use paywall::{Paywall, PriceLayer};
 pub use service::{Answering, GateLayer, GateService};
+#[cfg(feature = "http-facilitator")]
+pub use x402_server::facilitator::{HttpFacilitator, InvalidFacilitator};
 pub use x402_server::{
-    Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
-    Inquiry, Listing, Mistake, OfferReceipts, PaywallBuilder, Price, Quote, Recovery, Refused,
-    RequestInfo, Settling,
+    Allowance, ChargeError, ConfigError, Directory, DynamicPrice, Gate, Inquiry, Listing, Mistake,
+    OfferReceipts, PaywallBuilder, Price, Quote, Refused,
 };
 #[cfg(feature = "price-list")]
 pub use x402_server::{PriceList, PriceListError, PriceTable};
 pub use x402_types::extensions::bazaar::{BodyType, Shape};
+pub use x402_types::{Amount, Asset, Network};
 
 /// Charges for a handler: an `async fn` that stays as it is written, with any extractors and any
 /// answer. It need not be `Send`.

@@ -19,8 +19,7 @@ use crate::head::Head;
 ///
 /// ```
 /// # fn build(paywall: &x402_actix::Paywall) -> Result<(), x402_actix::ConfigError> {
-/// use x402_actix::{ConfigError, GateLayer};
-/// use x402_server::{Inquiry, Quote};
+/// use x402_actix::{ConfigError, GateLayer, Inquiry, Quote};
 ///
 /// let per_page = paywall.price_by(|inquiry: Inquiry| async move {
 ///     let pages: u32 = inquiry.query_param("pages").and_then(|it| it.parse().ok()).unwrap_or(1);

@@ -5,6 +5,7 @@ mod charge;
 #[cfg(feature = "cors")]
 mod cors;
 mod directory;
+pub mod hooks;
 mod payment;
 mod paywall;
 
@@ -14,14 +15,16 @@ pub use charge::NotCharged;
 pub use cors::cors;
 pub use payment::{NotPaid, Payment};
 pub use paywall::{GateLayer, Paywall, PriceLayer};
+#[cfg(feature = "http-facilitator")]
+pub use x402_server::facilitator::{HttpFacilitator, InvalidFacilitator};
 pub use x402_server::{
-    Allowance, Canceled, ChargeError, ConfigError, Directory, DynamicPrice, Entry, Gate, Hooks,
-    Inquiry, Listing, Mistake, OfferReceipts, PaywallBuilder, Price, Quote, Recovery, Refused,
-    RequestInfo, Settling,
+    Allowance, ChargeError, ConfigError, Directory, DynamicPrice, Gate, Inquiry, Listing, Mistake,
+    OfferReceipts, PaywallBuilder, Price, Quote, Refused,
 };
 #[cfg(feature = "price-list")]
 pub use x402_server::{PriceList, PriceListError, PriceTable};
 pub use x402_types::extensions::bazaar::{BodyType, Shape};
+pub use x402_types::{Amount, Asset, Network};
 
 /// Charges for a handler: an `async fn` that stays as it is written, with any extractors and any
 /// answer.

@@ -10,8 +10,7 @@ use actix_web::http::Method;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpMessage, HttpResponse, web};
-use x402_actix::{ConfigError, GateLayer};
-use x402_server::{Inquiry, Quote};
+use x402_actix::{ConfigError, GateLayer, Inquiry, Quote};
 
 /// Asks an app without a payment, then with one.
 macro_rules! buy {

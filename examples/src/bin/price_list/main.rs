@@ -8,8 +8,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use x402_axum::{GateLayer, Paywall};
-use x402_server::PriceList;
+use x402_axum::{GateLayer, Paywall, PriceList};
 
 /// The site. Nothing in it knows of payment.
 fn site() -> Router {
