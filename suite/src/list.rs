@@ -71,6 +71,7 @@ macro_rules! claims {
             prices::a_price_function_gives_away_and_refuses,
             prices::a_hook_gives_away_and_refuses_before_anything_is_paid,
             prices::what_is_given_away_is_not_given_to_a_handler_that_counts_on_a_payment,
+            prices::what_is_given_to_a_payer_tells_the_handler_who_that_is,
             prices::a_hook_gives_away_and_withholds_before_it_is_settled,
             addresses::no_header_and_no_absolute_target_gets_into_the_address,
             addresses::no_spelling_of_a_path_reaches_the_handler_unpaid,

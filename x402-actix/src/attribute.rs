@@ -80,7 +80,10 @@ async fn admit(request: &HttpRequest, tag: &'static Tag) -> Result<Terms, Turned
             Ok(Terms::Paid(ticket))
         }
         Admission::Free => Ok(Terms::Free),
-        Admission::GivenAway => Ok(Terms::GivenAway),
+        Admission::GivenAway(payment) => {
+            payment.and_then(|payment| request.extensions_mut().insert(payment));
+            Ok(Terms::GivenAway)
+        }
         Admission::Reject(reply) => Err(Turned::Reply(reply)),
         Admission::Again(stored) => Err(Turned::Again(stored)),
     }

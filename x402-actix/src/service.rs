@@ -111,7 +111,8 @@ where
             let (request, answer) = answer.into_parts();
             return Ok(ServiceResponse::new(request, bodiless(answer)));
         }
-        Admission::GivenAway => {
+        Admission::GivenAway(payment) => {
+            payment.and_then(|payment| request.extensions_mut().insert(payment));
             let answer = inner.call(request).await.map_err(failed_as_given)?;
             let (request, answer) = answer.into_parts();
             return Ok(ServiceResponse::new(request, given_away(answer)));

@@ -78,7 +78,10 @@ async fn admit(parts: &mut Parts, tag: &'static Tag) -> Result<Way, Response> {
             parts.extensions.insert(ticket.payment().clone());
             return Ok(Way::Paid(ticket));
         }
-        Admission::GivenAway => return Ok(Way::GivenAway),
+        Admission::GivenAway(payment) => {
+            payment.and_then(|payment| parts.extensions.insert(payment));
+            return Ok(Way::GivenAway);
+        }
         Admission::Free => return Ok(Way::Bodiless),
         Admission::Reject(reply) => layer::rejected(reply),
         Admission::Again(stored) => layer::again(&stored),

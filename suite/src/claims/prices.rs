@@ -94,6 +94,13 @@ impl Hooks for House {
         }
     }
 
+    async fn after_verify(&self, payment: &Payment) -> Entry {
+        match payment.payer() == Payer::number(9).address() {
+            true => Entry::GiveAway,
+            false => Entry::GoOn,
+        }
+    }
+
     async fn before_settle(&self, payment: &Payment, amount: Amount) -> Settling {
         assert_eq!(amount, payment.amount());
         if payment.payer() == Payer::number(7).address() {
@@ -134,6 +141,23 @@ pub async fn what_is_given_away_is_not_given_to_a_handler_that_counts_on_a_payme
     let refused = site.get("/payer", &[("x-house", "free")]).await;
     assert_eq!((refused.status, refused.challenge().is_none()), (500, true));
     site.assert_untouched();
+}
+
+pub async fn what_is_given_to_a_payer_tells_the_handler_who_that_is<S: Shop>() {
+    let site = Site::<S>::open_with(|settings| settings.hooks(House)).await;
+    let friend = Payer::number(9);
+    let payment = friend.pay(&site.terms("/payer").await).await;
+    for _ in 0..2 {
+        let given = site.buy("/payer", &payment).await;
+        assert_eq!(
+            (given.status, given.body.contains(&friend.address())),
+            (200, true),
+            "{given:?}"
+        );
+        assert!(given.receipt().is_none());
+        assert!(given.header("cache-control").unwrap().contains("private"));
+    }
+    assert_eq!((site.facilitator.settle().calls(), site.facilitator.moved()), (0, 0));
 }
 
 pub async fn a_hook_gives_away_and_withholds_before_it_is_settled<S: Shop>() {

@@ -129,6 +129,7 @@ impl Paid {
                 Arc::new(if *streaming { Meter::of_stream(limit) } else { Meter::new(limit) })
             }),
             valid_before,
+            given_away: false,
             claimed_until: valid_before
                 .min(now.saturating_add(LONGEST_CLAIM))
                 .saturating_add(GRACE),
@@ -228,7 +229,7 @@ impl Paid {
                     let room = self.set_aside();
                     Ok(self.ticket(hold, Some(receipt), None, room))
                 }
-                Ok(Outcome::GivenAway) => Err(Stop::GivenAway),
+                Ok(Outcome::GivenAway) => Err(Stop::GivenAway(None)),
                 Ok(Outcome::Not(why)) => Err(why.into()),
                 Err(Panicked) => Err(Why::SettlementUnknown.into()),
             };
@@ -262,11 +263,14 @@ impl Paid {
         let verified = self.ask(shared).await;
         let Some(hooks) = &shared.hooks else { return Ok(verified?) };
         match verified {
-            Ok(()) => entry(hooks.after_verify(&self.payment).await),
+            Ok(()) => match entry(hooks.after_verify(&self.payment).await) {
+                Err(Stop::GivenAway(_)) => Err(Stop::GivenAway(Some(self.payment.given_away()))),
+                said => said,
+            },
             Err(Why::Refused(reason)) => {
                 match hooks.on_verify_failure(&self.payment, &reason).await {
                     Recovery::Stand => Err(Why::Refused(reason).into()),
-                    Recovery::GiveAway => Err(Stop::GivenAway),
+                    Recovery::GiveAway => Err(Stop::GivenAway(None)),
                 }
             }
             Err(why) => Err(why.into()),
@@ -342,9 +346,9 @@ impl Matter for Paid {
         }
         let why = match self.enter().await {
             Ok(ticket) => return Admission::Admit(ticket),
-            Err(Stop::GivenAway) => {
+            Err(Stop::GivenAway(payment)) => {
                 self.seen.ends(Fate::GivenAway);
-                return Admission::GivenAway;
+                return Admission::GivenAway(payment);
             }
             Err(Stop::Why(why)) => why,
         };
@@ -380,7 +384,8 @@ impl Lapsed {
 /// Why a payment does not lead to a ticket.
 enum Stop {
     Why(Why),
-    GivenAway,
+    /// The payment is there where it was found good.
+    GivenAway(Option<Payment>),
 }
 
 impl From<Why> for Stop {
@@ -393,7 +398,7 @@ impl From<Why> for Stop {
 fn entry(said: Entry) -> Result<(), Stop> {
     match said {
         Entry::GoOn => Ok(()),
-        Entry::GiveAway => Err(Stop::GivenAway),
+        Entry::GiveAway => Err(Stop::GivenAway(None)),
         Entry::Refuse(refused) => Err(Why::Hooked(refused).into()),
     }
 }

@@ -9,6 +9,7 @@ use super::answers::Why;
 use super::head::RequestHead;
 use super::observed::{Awaited, Seen, span_of};
 use super::offered::Offered;
+use super::payment::Payment;
 use super::purchase::Purchase;
 use super::reply::Reply;
 use super::sent::{Sent, Speaks, Unreadable};
@@ -42,8 +43,9 @@ pub enum Admission {
     /// Serve it: it costs nothing. It is `OPTIONS`, a question about the resource: answer it
     /// without a body, or a handler of every method gives its content away.
     Free,
-    /// Serve it: a price function or a hook gives it away. Its answer is for this client alone.
-    GivenAway,
+    /// Serve it: a price function or a hook gives it away. Its answer is for this client alone. The
+    /// payment is the one that came with it, where that was found good before.
+    GivenAway(Option<Payment>),
     /// Answer this in the handler's stead.
     Reject(Reply),
     /// Answer this: the same named payment was answered so before.

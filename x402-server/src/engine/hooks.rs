@@ -44,7 +44,8 @@ pub trait Hooks: Send + Sync + 'static {
         async { Entry::GoOn }
     }
 
-    /// The facilitator found it good. Not called where a route settles before it serves, nor for a
+    /// The facilitator found it good. Given away from here on, the request keeps it: its handler can
+    /// tell [whose it is](Payment::payer), and [that](Payment::is_given_away). Not called where a route settles before it serves, nor for a
     /// payment that was settled by an earlier request.
     fn after_verify(&self, payment: &Payment) -> impl Future<Output = Entry> + Send {
         let _ = payment;
@@ -116,7 +117,8 @@ pub trait Hooks: Send + Sync + 'static {
 pub enum Entry {
     /// It is paid for.
     GoOn,
-    /// It is served for nothing. A payment that came with it is not touched.
+    /// It is served for nothing. A payment that came with it is not touched; the handler is shown it
+    /// only if it had been [found good](Hooks::after_verify).
     GiveAway,
     /// It is not served.
     Refuse(Refused),

@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) valid_before: u64,
     /// The second since 1970 at which its claim dies.
     pub(super) claimed_until: u64,
+    /// Whether it was found good and is not settled.
+    pub(super) given_away: bool,
 }
 
 impl Payment {
@@ -67,6 +69,18 @@ impl Payment {
     /// by an earlier request that was not served.
     pub fn receipt(&self) -> Option<&SettleResponse> {
         self.facts.receipt.as_deref()
+    }
+
+    /// Whether the request is served for nothing, though the payment was found good: an
+    /// [allowance](crate::Allowance) or [another hook](crate::Hooks::after_verify) gives it away. Nothing
+    /// is settled then, whatever is charged, and the payment can be used again.
+    pub fn is_given_away(&self) -> bool {
+        self.facts.given_away
+    }
+
+    /// The same payment, on a request that it does not pay for.
+    pub(super) fn given_away(&self) -> Self {
+        Self::new(Facts { given_away: true, ..Facts::clone(&self.facts) })
     }
 
     /// Charges so much of a payment by `upto`, in atomic units of the asset, instead of the whole

@@ -153,7 +153,7 @@ impl Matter for Undecided {
 
 fn given_away(seen: &Seen) -> Admission {
     seen.ends(Fate::GivenAway);
-    Admission::GivenAway
+    Admission::GivenAway(None)
 }
 
 fn refuse(refused: &Refused, seen: &Seen) -> Admission {

@@ -90,7 +90,10 @@ where
             Admission::Reject(reply) => return Ok(rejected(reply)),
             Admission::Again(stored) => return Ok(again(&stored)),
             Admission::Free => return Ok(bodiless(service.call(request).await?)),
-            Admission::GivenAway => return Ok(given_away(service.call(request).await?)),
+            Admission::GivenAway(payment) => {
+                payment.and_then(|payment| request.extensions_mut().insert(payment));
+                return Ok(given_away(service.call(request).await?));
+            }
         };
         request.extensions_mut().insert(ticket.payment().clone());
         let answer = service.call(request).await?;

@@ -129,7 +129,7 @@ proptest! {
                     prop_assert!(matches!(reply.status, 400 | 402), "{}", reply.status);
                     prop_assert_eq!(double.calls(), 0);
                 }
-                Admission::Free | Admission::GivenAway | Admission::Again(_) => prop_assert!(false, "free"),
+                Admission::Free | Admission::GivenAway(_) | Admission::Again(_) => prop_assert!(false, "free"),
             }
             Ok(())
         })?;

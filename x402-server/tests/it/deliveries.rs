@@ -224,7 +224,8 @@ fn with_trailers(trailers: &[(&'static str, &'static str)]) -> Pieces {
 #[tokio::test]
 async fn trailers_of_the_handler_survive_every_delivery() {
     let name = r#"{"payment-identifier":{"info":{"required":true,"id":"order_0123456789"}}}"#;
-    let prices: [(fn(Price) -> Price, _, _); 5] = [
+    type Change = fn(Price) -> Price;
+    let prices: [(Change, _, _); 5] = [
         (|it| it, None, false),
         (Price::upfront, None, false),
         (|it| it.payment_identifier(true), Some(name), false),

@@ -438,7 +438,7 @@ async fn what_is_not_owed_is_not_served_where_the_function_refuses() {
         // Nor is it used up.
         now.store(SELLS, SeqCst);
         let sold = gate.admit(&sized(Some(&payment), "small")).await;
-        assert!(matches!(sold, Admission::Admit(_) | Admission::GivenAway));
+        assert!(matches!(sold, Admission::Admit(_) | Admission::GivenAway(_)));
     }
 }
 

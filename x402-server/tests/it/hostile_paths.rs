@@ -95,7 +95,7 @@ enum Told {
 async fn told(gate: &Gate, method: &'static str, path: &str) -> Told {
     match gate.admit(&Ask(method, Head::of(path, None))).await {
         Admission::Free => Options,
-        Admission::GivenAway => Free,
+        Admission::GivenAway(_) => Free,
         Admission::Reject(reply) => match reply.status {
             400 => {
                 assert!(reply.text().contains("ambiguous_path"), "{}", reply.text());

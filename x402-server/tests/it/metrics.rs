@@ -349,7 +349,7 @@ async fn a_price_that_is_found_out_is_counted_on_the_route_that_it_says() {
         let head = routed(&format!("/pages/{page}"), "/{*rest}");
         assert!(matches!(gate.admit(&head).await, Admission::Reject(_)));
     }
-    assert!(matches!(gate.admit(&routed("/free", "/{*rest}")).await, Admission::GivenAway));
+    assert!(matches!(gate.admit(&routed("/free", "/{*rest}")).await, Admission::GivenAway(_)));
     listening.assert_requests("GET /pages/{page}", "unpaid", 3);
     listening.assert_requests("/{*rest}", "given_away", 1);
 }
@@ -367,7 +367,10 @@ async fn a_route_that_is_said_of_a_price_that_is_found_out_is_counted_whatever_i
     let gate = dynamic.route("GET /pages/{page}").gate().unwrap();
     let head = routed("/pages/1", "/{*rest}");
     assert!(matches!(gate.admit(&head).await, Admission::Reject(_)));
-    assert!(matches!(gate.admit(&routed("/pages/free", "/{*rest}")).await, Admission::GivenAway));
+    assert!(matches!(
+        gate.admit(&routed("/pages/free", "/{*rest}")).await,
+        Admission::GivenAway(_)
+    ));
     listening.assert_requests("GET /pages/{page}", "unpaid", 1);
     listening.assert_requests("GET /pages/{page}", "given_away", 1);
 }

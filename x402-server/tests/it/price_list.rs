@@ -332,11 +332,11 @@ async fn what_became_free_is_free_and_what_is_gone_is_refused() {
     let gate = table.gate();
     let payment = pay(&gate, 1).await;
     table.replace(goods("free = true")).unwrap();
-    assert!(matches!(buy(&gate, &payment).await, Admission::GivenAway));
+    assert!(matches!(buy(&gate, &payment).await, Admission::GivenAway(_)));
     table.replace(list("unlisted = \"refuse\"")).unwrap();
     assert_eq!(refused(buy(&gate, &payment).await).status, 404);
     table.replace(list("unlisted = \"free\"")).unwrap();
-    assert!(matches!(buy(&gate, &payment).await, Admission::GivenAway));
+    assert!(matches!(buy(&gate, &payment).await, Admission::GivenAway(_)));
 }
 
 #[tokio::test]
@@ -409,7 +409,7 @@ async fn a_list_with_mistakes_leaves_the_one_before_as_it_is() {
     let error = table.replace(broken).unwrap_err();
     assert_eq!(error.mistakes()[0].line, Some(5));
     assert_eq!(amount(&gate, "/goods").await, "10000");
-    assert!(matches!(look(&gate, "/b").await, Admission::GivenAway));
+    assert!(matches!(look(&gate, "/b").await, Admission::GivenAway(_)));
     let missing = table.reload("/nowhere/prices.toml").await.unwrap_err();
     assert!(matches!(missing.mistakes()[0].fault, PriceListFault::Read(_)), "{missing}");
     assert_eq!(amount(&gate, "/goods").await, "10000");
