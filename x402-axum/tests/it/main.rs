@@ -15,5 +15,6 @@ mod disconnects;
 mod extractor;
 mod limits;
 mod named_payments;
+mod trailers;
 mod ui;
 mod upto;

@@ -223,8 +223,8 @@ fn with_trailers(trailers: &[(&'static str, &'static str)]) -> Pieces {
 
 #[tokio::test]
 async fn trailers_of_the_handler_survive_every_delivery() {
-    let name = r#"{"payment-identifier":{"info":{"required":true,"id":"order_0123456789"}}}"#;
     type Change = fn(Price) -> Price;
+    let name = r#"{"payment-identifier":{"info":{"required":true,"id":"order_0123456789"}}}"#;
     let prices: [(Change, _, _); 5] = [
         (|it| it, None, false),
         (Price::upfront, None, false),
