@@ -9,9 +9,10 @@ use http::request::Parts;
 /// The payment that a request is served on: who pays, how much, in what, where, and the receipt
 /// where it is settled already.
 ///
-/// An extractor for handlers behind a [`PriceLayer`](crate::PriceLayer). Elsewhere
-/// `Option<Payment>` is `None` and `Payment` answers 500, so that a handler which counts on being
-/// paid is never run unpaid.
+/// An extractor for handlers behind a [`PriceLayer`](crate::PriceLayer) or with
+/// [`#[paid]`](macro@crate::paid). Elsewhere, and where the request costs nothing, because a price
+/// function or a hook gives it away or it is `OPTIONS`, `Option<Payment>` is `None` and `Payment`
+/// answers 500, so that a handler which counts on being paid is never run unpaid.
 #[derive(Clone, Debug)]
 pub struct Payment(x402_server::Payment);
 
@@ -23,13 +24,17 @@ impl Deref for Payment {
     }
 }
 
-/// The handler wants to be paid, but its route has no price.
+/// The handler wants to be paid, but its route has no price, or the request costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotPaid;
 
 impl std::fmt::Display for NotPaid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the handler takes a Payment, but its route has no price: add .layer(paywall.price(..)?)")
+        f.write_str(
+            "the handler takes a Payment, and there is none. Where its route has no price, add \
+             .layer(paywall.price(..)?) or #[paid(..)]; where the request was given away, or is \
+             OPTIONS, take Option<Payment>",
+        )
     }
 }
 

@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::{Log, MARKER, Payer, Site, answer};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse, web};
-use x402_actix::{ChargeError, NotCharged, Payment};
+use x402_actix::{ChargeError, NotCharged, NotPaid, Payment};
 use x402_types::Amount;
 
 async fn name_the_payer(payment: Payment) -> String {
@@ -143,4 +143,12 @@ fn why_it_is_not_charged_is_kept() {
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(source.downcast_ref(), Some(&above));
     assert!(error.to_string().ends_with(&above.to_string()), "{error}");
+}
+
+#[test]
+fn who_counts_on_a_payment_is_told_all_that_can_be_the_matter() {
+    let told = NotPaid.to_string();
+    for way_out in [".wrap(paywall.price(..)?)", "#[paid(..)]", "Option<Payment>"] {
+        assert!(told.contains(way_out), "{told}");
+    }
 }

@@ -4,7 +4,7 @@ use crate::common;
 use crate::common::{Payer, Site};
 use axum::Router;
 use axum::routing::{get, post};
-use x402_axum::Payment;
+use x402_axum::{NotPaid, Payment};
 
 async fn name_the_payer(payment: Payment) -> String {
     let symbol = payment.asset().symbol.clone();
@@ -66,4 +66,12 @@ async fn a_handler_that_counts_on_a_payment_does_not_run_without_a_price() {
     let answer = site.get("/goods", &[("payment-signature", "anything")]).await;
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     assert_eq!(site.get("/maybe", &[("payment-signature", "anything")]).await.body, "false");
+}
+
+#[test]
+fn who_counts_on_a_payment_is_told_all_that_can_be_the_matter() {
+    let told = NotPaid.to_string();
+    for way_out in [".layer(paywall.price(..)?)", "#[paid(..)]", "Option<Payment>"] {
+        assert!(told.contains(way_out), "{told}");
+    }
 }
