@@ -123,6 +123,7 @@ impl Paid {
             payer,
             amount,
             offer: Arc::clone(offer),
+            purchase: purchase.clone(),
             receipt: None,
             meter: metered.then(|| {
                 let limit = amount.min(requirements.amount);

@@ -1,9 +1,10 @@
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::task::Poll;
+mod dynamic;
+mod several;
 
 use x402_types::{Amount, ErrorReason, SettleResponse};
+
+pub(crate) use dynamic::DynHooks;
+pub(crate) use several::Several;
 
 use super::payment::Payment;
 use super::refused::Refused;
@@ -13,7 +14,8 @@ use super::request_info::RequestInfo;
 /// change is what its answer can say: none can make a settlement that is not known one that failed,
 /// or charge more than was signed.
 ///
-/// A hook that panics refuses, where it can, and is otherwise passed over.
+/// A hook that panics refuses, where it can, and is otherwise passed over. Of several, each step is
+/// told to all in their order, until one decides: what comes after goes on as it says.
 ///
 /// ```
 /// use x402_server::{Entry, Hooks, RequestInfo};
@@ -155,85 +157,4 @@ pub enum Canceled {
     },
     /// The handler panicked, or the client went away.
     Dropped,
-}
-
-pub(crate) type Hook<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// [`Hooks`] of any type. Panics are caught.
-pub(crate) trait DynHooks: Send + Sync {
-    fn on_request<'a>(&'a self, request: &'a RequestInfo) -> Hook<'a, Entry>;
-    fn before_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry>;
-    fn after_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry>;
-    fn on_verify_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery>;
-    fn before_settle<'a>(&'a self, payment: &'a Payment, amount: Amount) -> Hook<'a, Settling>;
-    fn after_settle<'a>(&'a self, payment: &'a Payment, r: &'a SettleResponse) -> Hook<'a, ()>;
-    fn on_settle_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery>;
-    fn on_unresolved<'a>(&'a self, p: &'a Payment, transaction: Option<&'a str>) -> Hook<'a, ()>;
-    fn on_cancel<'a>(&'a self, payment: &'a Payment, why: Canceled) -> Hook<'a, ()>;
-}
-
-impl<T: Hooks> DynHooks for T {
-    fn on_request<'a>(&'a self, request: &'a RequestInfo) -> Hook<'a, Entry> {
-        caught(async move { Hooks::on_request(self, request).await }, || Entry::Refuse(broken()))
-    }
-
-    fn before_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry> {
-        caught(async move { Hooks::before_verify(self, payment).await }, || Entry::Refuse(broken()))
-    }
-
-    fn after_verify<'a>(&'a self, payment: &'a Payment) -> Hook<'a, Entry> {
-        caught(async move { Hooks::after_verify(self, payment).await }, || Entry::Refuse(broken()))
-    }
-
-    fn on_verify_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery> {
-        caught(async move { Hooks::on_verify_failure(self, p, r).await }, || Recovery::Stand)
-    }
-
-    fn before_settle<'a>(&'a self, payment: &'a Payment, amount: Amount) -> Hook<'a, Settling> {
-        caught(async move { Hooks::before_settle(self, payment, amount).await }, || {
-            Settling::Withhold(broken())
-        })
-    }
-
-    fn after_settle<'a>(&'a self, payment: &'a Payment, r: &'a SettleResponse) -> Hook<'a, ()> {
-        caught(async move { Hooks::after_settle(self, payment, r).await }, || ())
-    }
-
-    fn on_settle_failure<'a>(&'a self, p: &'a Payment, r: &'a ErrorReason) -> Hook<'a, Recovery> {
-        caught(async move { Hooks::on_settle_failure(self, p, r).await }, || Recovery::Stand)
-    }
-
-    fn on_unresolved<'a>(&'a self, p: &'a Payment, transaction: Option<&'a str>) -> Hook<'a, ()> {
-        caught(async move { Hooks::on_unresolved(self, p, transaction).await }, || ())
-    }
-
-    fn on_cancel<'a>(&'a self, payment: &'a Payment, why: Canceled) -> Hook<'a, ()> {
-        caught(async move { Hooks::on_cancel(self, payment, why).await }, || ())
-    }
-}
-
-fn broken() -> Refused {
-    Refused::new(500, "internal_error", "The payment could not be processed. Nothing was charged.")
-}
-
-/// What a hook answers, or this where it panics: while it is called, or while it is waited for.
-fn caught<'a, T>(
-    hook: impl Future<Output = T> + Send + 'a,
-    otherwise: impl FnOnce() -> T + Send + 'a,
-) -> Hook<'a, T> {
-    Box::pin(async move {
-        let mut hook = pin!(hook);
-        let answer =
-            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
-                Ok(poll) => poll.map(Some),
-                Err(_) => Poll::Ready(None),
-            });
-        match answer.await {
-            Some(answer) => answer,
-            None => {
-                tracing::error!("a hook panicked");
-                otherwise()
-            }
-        }
-    })
 }

@@ -58,7 +58,7 @@ mod undecided;
 #[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;
 
-pub(crate) use hooks::DynHooks;
+pub(crate) use hooks::{DynHooks, Several};
 pub(crate) use identifiers::{AnswerLimits, Identifiers};
 pub(crate) use offered::{Offered, Route, WeakOffered};
 pub(crate) use shared::{Offer, Rules, Shared, TURNS, seconds_since_1970};

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use x402_types::{Amount, Asset, Money, Network, SettleResponse};
 
 use super::meter::{ChargeError, Meter};
+use super::purchase::Purchase;
 use super::shared::Offer;
 
 /// A payment that a request is served on.
@@ -18,6 +19,8 @@ pub(super) struct Facts {
     pub(super) payer: String,
     pub(super) amount: Amount,
     pub(super) offer: Arc<Offer>,
+    /// What is bought.
+    pub(super) purchase: Purchase,
     pub(super) receipt: Option<Arc<SettleResponse>>,
     /// `upto` only.
     pub(super) meter: Option<Arc<Meter>>,
@@ -63,6 +66,16 @@ impl Payment {
     /// How, such as `exact`.
     pub fn scheme(&self) -> &str {
         &self.facts.offer.requirements.scheme
+    }
+
+    /// What for: the method, in capitals. `HEAD` buys what `GET` buys.
+    pub fn method(&self) -> &str {
+        self.facts.purchase.method()
+    }
+
+    /// What for: the address, `resource.url` of the terms.
+    pub fn resource_url(&self) -> &str {
+        self.facts.purchase.url()
     }
 
     /// The settlement, where the route settles before it serves, or where this payment was settled

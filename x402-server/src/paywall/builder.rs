@@ -13,7 +13,7 @@ use x402_types::scheme::Check;
 use x402_types::{Asset, Network, NetworkError, PaymentFlow, header};
 
 use super::{Mistake, Paywall};
-use crate::engine::{AnswerLimits, DynHooks, Hooks};
+use crate::engine::{AnswerLimits, DynHooks, Hooks, Several};
 use crate::offer_receipts::OfferReceipts;
 
 pub use into_network::IntoNetwork;
@@ -156,9 +156,14 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         self
     }
 
-    /// What is done at each step of a payment, on all routes.
+    /// What is done at each step of a payment, on all routes. Several are told each step in their
+    /// order, until one decides.
     pub fn hooks(mut self, hooks: impl Hooks) -> Self {
-        self.hooks = Some(Arc::new(hooks));
+        let hooks: Arc<dyn DynHooks> = Arc::new(hooks);
+        self.hooks = Some(match self.hooks {
+            Some(first) => Arc::new(Several(first, hooks)),
+            None => hooks,
+        });
         self
     }
 

@@ -52,7 +52,9 @@ impl Hooks for Told {
         self.on_request.clone()
     }
 
-    async fn before_verify(&self, _: &Payment) -> Entry {
+    async fn before_verify(&self, payment: &Payment) -> Entry {
+        let bought = (payment.method(), payment.resource_url());
+        assert_eq!(bought, ("GET", "https://api.example.com/goods"));
         self.note("before verify");
         self.before_verify.clone()
     }
@@ -253,6 +255,26 @@ async fn a_hook_that_panics_serves_nobody_and_loses_nothing() {
             assert!(answer.assert_served().receipt().is_some());
         }
     }
+}
+
+#[tokio::test]
+async fn several_hooks_are_told_each_step_in_their_order_until_one_decides() {
+    let (first, second) = (Told::default(), Told::default());
+    let (one, two) = (first.clone(), second.clone());
+    let shop = Shop::open_with(Goods::default(), |it| it.hooks(one).hooks(two), |it| it).await;
+    let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+    shop.buy(&payment).await.assert_served();
+    assert_eq!(first.steps(), second.steps());
+    assert!(first.steps().contains(&"after settle".to_owned()), "{:?}", first.steps());
+
+    let (first, second) =
+        (Told { after_verify: Entry::GiveAway, ..Told::default() }, Told::default());
+    let (one, two) = (first.clone(), second.clone());
+    let shop = Shop::open_with(Goods::default(), |it| it.hooks(one).hooks(two), |it| it).await;
+    let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+    assert!(shop.buy(&payment).await.receipt().is_none());
+    assert!(first.steps().contains(&"after verify".to_owned()), "{:?}", first.steps());
+    assert!(!second.steps().contains(&"after verify".to_owned()), "{:?}", second.steps());
 }
 
 /// Hooks that are plain functions, and panic before there is anything to wait for.
