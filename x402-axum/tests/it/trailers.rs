@@ -1,8 +1,9 @@
 //! What a handler says after its body, over real connections.
 
 use std::convert::Infallible;
+use std::mem;
+use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::{mem, pin::Pin};
 
 use crate::common::{MARKER, Site};
 use axum::Router;

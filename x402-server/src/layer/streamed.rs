@@ -1,5 +1,4 @@
 use std::fmt;
-use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -22,7 +21,7 @@ pin_project! {
         body: B,
         payment: Unsettled,
         // Those of the handler until the receipt joins them.
-        trailers: HeaderMap,
+        trailers: Option<Box<HeaderMap>>,
     }
 }
 
@@ -95,7 +94,7 @@ impl Drop for Open {
 impl<B> Streamed<B> {
     pub(super) fn new(body: B, ticket: Box<Ticket>, status: u16) -> Self {
         let payment = Unsettled::Open(Open::new(ticket, status));
-        Self { body, payment, trailers: HeaderMap::new() }
+        Self { body, payment, trailers: None }
     }
 }
 
@@ -110,7 +109,10 @@ impl<B: Body<Data = Bytes>> Streamed<B> {
                 Unsettled::Open(open) if open.is_settled() => *this.payment = Unsettled::Over,
                 Unsettled::Open(open) => match ready!(this.body.as_mut().poll_frame(cx)) {
                     Some(Ok(frame)) => match frame.into_trailers() {
-                        Ok(trailers) => this.trailers.extend(without_receipt(trailers)),
+                        Ok(trailers) => {
+                            let own = this.trailers.get_or_insert_default();
+                            own.extend(without_receipt(trailers));
+                        }
                         Err(data) => return Poll::Ready(Some(Ok(data))),
                     },
                     Some(Err(error)) => {
@@ -123,14 +125,13 @@ impl<B: Body<Data = Bytes>> Streamed<B> {
                     },
                 },
                 Unsettled::Settling(settling) => {
-                    this.trailers.extend(receipt(ready!(settling.as_mut().poll(cx))));
+                    let receipt = receipt(ready!(settling.as_mut().poll(cx)));
                     *this.payment = Unsettled::Over;
+                    this.trailers.get_or_insert_default().extend(receipt);
                 }
                 Unsettled::Over => {
-                    let trailers = mem::take(this.trailers);
-                    return Poll::Ready(
-                        (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers))),
-                    );
+                    let trailers = this.trailers.take().filter(|it| !it.is_empty());
+                    return Poll::Ready(trailers.map(|it| Ok(Frame::trailers(*it))));
                 }
             }
         }
