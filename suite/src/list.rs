@@ -68,6 +68,7 @@ macro_rules! claims {
             prices::a_price_that_was_told_is_payable_after_it_has_moved,
             prices::a_price_that_was_told_for_something_cheaper_is_not_taken,
             prices::where_no_price_can_be_told_nothing_is_sold,
+            prices::what_a_request_says_twice_is_not_priced_by_either,
             prices::a_price_function_gives_away_and_refuses,
             prices::a_hook_gives_away_and_refuses_before_anything_is_paid,
             prices::what_is_given_away_is_not_given_to_a_handler_that_counts_on_a_payment,

@@ -82,6 +82,20 @@ pub async fn a_price_function_gives_away_and_refuses<S: Shop>() {
     assert_eq!((site.goods.runs(), site.facilitator.calls()), (1, 0));
 }
 
+pub async fn what_a_request_says_twice_is_not_priced_by_either<S: Shop>() {
+    let site = Site::<S>::open().await;
+    let payment = site.pay("/items/7?count=1").await;
+    for query in ["count=1&count=9", "count=9&count=1", "count=1&x=1&%63ount=9", "count=1&count=1"]
+    {
+        let path = format!("/items/7?{query}");
+        for answer in [site.get(&path, &[]).await, site.buy(&path, &payment).await] {
+            assert_eq!(answer.assert_refused(400).error(), "ambiguous_request", "{query}");
+        }
+    }
+    site.assert_untouched();
+    site.buy("/items/7?count=1", &payment).await.assert_served();
+}
+
 /// Does as the request's header `x-house` says.
 struct House;
 

@@ -21,10 +21,7 @@ impl RequestInfo {
             path: head.path().to_owned(),
             query: head.query().map(str::to_owned),
             route: head.route().map(Cow::into_owned),
-            headers: head
-                .headers()
-                .map(|(name, value)| (name.to_owned(), value.to_vec()))
-                .collect(),
+            headers: headers(head),
         }
     }
 
@@ -48,10 +45,27 @@ impl RequestInfo {
         self.route.as_deref()
     }
 
-    /// The first value of a header that is text. The name is in lower case.
+    /// What a header says, where it says one thing: `None` where it is not there, where it came more
+    /// than once, equal or not, and where it is not text. Which of two a handler would read is not for
+    /// us to guess. The name is in lower case; of `cookie`, which may come in pieces, all of them are
+    /// one.
+    ///
+    /// A hook that gives away by a header does so for a value of it, and never for `None`. All that
+    /// came is in [`RequestHead::header_values`].
     pub fn header(&self, name: &str) -> Option<&str> {
+        self.sole_header(name).ok().flatten()
+    }
+
+    /// The same, and why it cannot be told.
+    pub(crate) fn sole_header(&self, name: &str) -> Result<Option<&str>, Ambiguous> {
         let mut found = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.find_map(|(_, value)| std::str::from_utf8(value).ok())
+        match (found.next(), found.next()) {
+            (None, _) => Ok(None),
+            (Some((_, value)), None) => {
+                std::str::from_utf8(value).map(Some).map_err(|_| Ambiguous::NotText)
+            }
+            (Some(_), Some(_)) => Err(Ambiguous::Repeated),
+        }
     }
 
     /// The names of the headers, as they came.
@@ -59,10 +73,28 @@ impl RequestInfo {
         self.headers.iter().map(|(name, _)| &**name)
     }
 
-    /// The first value of this name in the query, decoded.
+    /// The value of this name in the query, decoded, where there is one: `None` where there is none,
+    /// and where there are more, equal or not. Some handlers would read the first, some the last, and
+    /// some all of them. A name that stands for a list is read by [`query_params`](Self::query_params).
+    ///
+    /// A hook that gives away by a parameter does so for a value of it, and never for `None`.
     pub fn query_param(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.sole_query_param(name).ok().flatten()
+    }
+
+    /// The same, and why it cannot be told.
+    pub(crate) fn sole_query_param(&self, name: &str) -> Result<Option<Cow<'_, str>>, Ambiguous> {
+        let mut values = self.query_params(name);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(Ambiguous::Repeated),
+        }
+    }
+
+    /// All values of this name in the query, decoded, in the order of their coming.
+    pub fn query_params<'a>(&'a self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
         let pairs = form_urlencoded::parse(self.query.as_deref().unwrap_or("").as_bytes());
-        pairs.into_iter().find_map(|(known, value)| (known == name).then_some(value))
+        pairs.filter_map(move |(known, value)| (*known == *name).then_some(value))
     }
 
     /// What stands in the path in the place of `{name}`, decoded, where the framework says which
@@ -86,6 +118,30 @@ impl RequestInfo {
             (template, rest) = (more?, after?);
         }
     }
+}
+
+/// Why it cannot be told what a request says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ambiguous {
+    /// It says it more than once.
+    Repeated,
+    NotText,
+}
+
+/// All headers, each as it came; but of `cookie`, which HTTP/2 may cut into pieces, the whole.
+fn headers<H: RequestHead + ?Sized>(head: &H) -> Vec<(String, Vec<u8>)> {
+    let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
+    for (name, value) in head.headers() {
+        let begun = headers.iter_mut().find(|(known, _)| name == "cookie" && known == name);
+        match begun {
+            Some((_, cookies)) => {
+                cookies.extend_from_slice(b"; ");
+                cookies.extend_from_slice(value);
+            }
+            None => headers.push((name.to_owned(), value.to_vec())),
+        }
+    }
+    headers
 }
 
 /// A segment of a template.
@@ -172,6 +228,48 @@ mod tests {
         let (route, path) = (Some(route.to_owned()), path.to_owned());
         let info = RequestInfo { method: "GET".into(), path, query: None, route, headers: vec![] };
         info.path_param(name).map(Cow::into_owned)
+    }
+
+    fn info(query: &str, headers: &[(&str, &[u8])]) -> RequestInfo {
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), value.to_vec()));
+        let (query, headers) = (Some(query.into()), headers.collect());
+        let info =
+            RequestInfo { method: "GET".into(), path: "/".into(), query, route: None, headers };
+        RequestInfo::of(&info)
+    }
+
+    #[test]
+    fn a_value_is_told_where_everybody_reads_the_same() {
+        let info = info(
+            "a=1&b=1&b=2&c=1&c=1&%64=1&d=2&e",
+            &[("x-a", b"1"), ("x-b", b"1"), ("x-b", b"2"), ("x-c", b"1"), ("x-c", b"1")],
+        );
+        assert_eq!((info.query_param("a").as_deref(), info.header("x-a")), (Some("1"), Some("1")));
+        assert_eq!(info.query_param("e").as_deref(), Some(""));
+        for name in ["b", "c", "d"] {
+            assert_eq!(info.sole_query_param(name), Err(Ambiguous::Repeated), "{name}");
+            assert_eq!(info.query_param(name), None);
+        }
+        for name in ["x-b", "X-C"] {
+            assert_eq!(info.sole_header(name), Err(Ambiguous::Repeated), "{name}");
+            assert_eq!(info.header(name), None);
+        }
+        assert_eq!((info.query_param("x"), info.header("x-x")), (None, None));
+        assert_eq!(info.query_params("b").collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn a_header_that_is_not_text_says_nothing() {
+        for values in [&[("x-a", &b"\xff"[..])][..], &[("x-a", b"\xff"), ("x-a", b"1")]] {
+            let info = info("", values);
+            assert!(info.sole_header("x-a").is_err() && info.header("x-a").is_none(), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_that_came_in_pieces_are_one() {
+        let info = info("", &[("cookie", b"a=1"), ("x-a", b"1"), ("cookie", b"b=2; c=3")]);
+        assert_eq!(info.header("cookie"), Some("a=1; b=2; c=3"));
     }
 
     #[test]

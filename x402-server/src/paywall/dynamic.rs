@@ -1,14 +1,13 @@
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::future::ready;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use x402_types::{PaymentRequirements, Verbatim};
 
 use super::about::About;
+use super::inquiry::{Inquiry, Looked};
 use super::quote::Quoted;
 use super::sign_in::SignIn;
 use super::{ConfigError, Listing, Paywall, Price};
@@ -28,76 +27,6 @@ pub enum Quote {
 impl From<Price> for Quote {
     fn from(price: Price) -> Self {
         Self::Price(Box::new(price))
-    }
-}
-
-/// A request whose price is wanted.
-///
-/// What it is asked for is what the price depends on: a quote is good for requests that say the same
-/// there, of the same method, path and query.
-#[derive(Clone, Debug)]
-pub struct Inquiry {
-    request: RequestInfo,
-    paywall: Paywall,
-    payer: Option<String>,
-    headers: Headers,
-}
-
-/// The headers that were asked for, with what they say.
-pub(super) type Headers = Arc<Mutex<BTreeMap<String, Option<String>>>>;
-
-impl Inquiry {
-    /// A price in words, as [`Paywall::price`].
-    ///
-    /// # Errors
-    /// [`ConfigError`] as there.
-    pub fn price(&self, price: &str) -> Result<Price, ConfigError> {
-        self.paywall.price(price)
-    }
-
-    /// The account that has [signed in](DynamicPrice::sign_in), spelled as
-    /// [`Payment::payer`](crate::Payment::payer) is, on EVM chains in lower case. It has shown that it
-    /// has the key, and nothing else.
-    pub fn payer(&self) -> Option<&str> {
-        self.payer.as_deref()
-    }
-
-    /// The method, in capitals.
-    pub fn method(&self) -> &str {
-        self.request.method()
-    }
-
-    /// The path, as [`RequestInfo::path`].
-    pub fn path(&self) -> &str {
-        self.request.path()
-    }
-
-    /// What follows the question mark.
-    pub fn query(&self) -> Option<&str> {
-        self.request.query()
-    }
-
-    /// The route that the framework found, as [`RequestInfo::route`].
-    pub fn route(&self) -> Option<&str> {
-        self.request.route()
-    }
-
-    /// The first value of a header that is text. The name is in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let value = self.request.header(name);
-        let mut headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner);
-        headers.insert(name.to_ascii_lowercase(), value.map(str::to_owned));
-        value
-    }
-
-    /// The first value of this name in the query, as [`RequestInfo::query_param`].
-    pub fn query_param(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.request.query_param(name)
-    }
-
-    /// What stands in the path in the place of `{name}`, as [`RequestInfo::path_param`].
-    pub fn path_param(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.request.path_param(name)
     }
 }
 
@@ -147,7 +76,10 @@ impl Paywall {
     /// or refuses is not sold. A payment that was settled, while its client got nothing, is served
     /// whatever the function says, for the same method, address and headers.
     ///
-    /// An error is answered 500 and logged; what it says is not told.
+    /// An error is answered 500 and logged; what it says is not told. Where the function asks for what
+    /// a request says twice, such as `pages` of `?pages=1&pages=999`, it is answered 400 with the code
+    /// `ambiguous_request`, whatever the function makes of it, and nothing is charged: see
+    /// [`Inquiry::query_param`] and [`Inquiry::header`].
     ///
     /// ```
     /// # async fn build(paywall: x402_server::Paywall) -> Result<(), x402_server::ConfigError> {
@@ -272,19 +204,18 @@ impl Ask for DynamicPrice {
             Ok(payer) => payer,
             Err(refused) => return Box::pin(ready(Asked::Refused(refused))),
         };
-        let headers = Headers::default();
-        let inquiry = Inquiry {
-            request: request.clone(),
-            paywall: self.paywall.clone(),
-            payer,
-            headers: Arc::clone(&headers),
-        };
+        let looked = Looked::default();
+        let inquiry = Inquiry::new(request.clone(), self.paywall.clone(), payer, looked.clone());
         let found = self.find.find(inquiry);
         let (paywall, request, valid_for) = (self.paywall.clone(), request.clone(), self.valid_for);
         let (sign_in, about) = (self.sign_in.clone(), self.about.clone());
         Box::pin(async move {
             let found = found.await;
-            let quoted = Quoted::new(&paywall, &request, &headers, valid_for);
+            // Whatever was made of it: its handler may read it otherwise.
+            if let Some(refused) = looked.ambiguous() {
+                return Asked::Refused(refused);
+            }
+            let quoted = Quoted::new(&paywall, &request, &looked, valid_for);
             let asked = match found {
                 Ok(Quote::Free) => return Asked::Nothing,
                 Ok(Quote::Refuse(refused)) => return Asked::Refused(refused),

@@ -4,6 +4,7 @@ mod about;
 mod builder;
 mod directory;
 mod dynamic;
+mod inquiry;
 mod listing;
 mod mistake;
 #[cfg(feature = "utoipa")]
@@ -27,7 +28,8 @@ use crate::engine::{Rules, Shared};
 
 pub use builder::{IntoNetwork, PaywallBuilder};
 pub use directory::{Directory, ListedPrice, ListedPricing, ListedRoute};
-pub use dynamic::{DynamicPrice, Inquiry, Quote};
+pub use dynamic::{DynamicPrice, Quote};
+pub use inquiry::Inquiry;
 pub use listing::Listing;
 pub use mistake::{ConfigError, Mistake};
 pub use price::Price;

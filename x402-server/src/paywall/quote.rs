@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,7 +7,7 @@ use sha2::Sha256;
 use x402_types::{Amount, JsonError, PaymentRequirements, RawObject, Verbatim};
 
 use super::Paywall;
-use super::dynamic::Headers;
+use super::inquiry::Looked;
 use crate::engine::{RequestInfo, seconds_since_1970};
 
 /// The key in `extra` under which a quote stands.
@@ -36,16 +35,17 @@ impl Quoted {
     pub(super) fn new(
         paywall: &Paywall,
         request: &RequestInfo,
-        headers: &Headers,
+        looked: &Looked,
         valid_for: Duration,
     ) -> Self {
         let key = paywall.inner.quote_key;
-        let headers = headers.lock().unwrap_or_else(PoisonError::into_inner);
+        let headers = looked.headers();
         let headers = headers.iter().map(|(name, value)| (mark(&key, name), value.as_deref()));
         Self::with(key, request, &headers.collect(), valid_for)
     }
 
-    /// With the headers that a quote was made of, whichever the price function asks for now.
+    /// With the headers that a quote was made of, whichever the price function asks for now. `None` where
+    /// one of them can be read in two ways: who has paid for the one is not owed the other.
     pub(super) fn as_told(
         paywall: &Paywall,
         request: &RequestInfo,
@@ -59,7 +59,7 @@ impl Quoted {
         if !headers.is_empty() {
             for name in request.header_names() {
                 if let Some(value) = headers.get_mut(&mark(&key, &name.to_ascii_lowercase())) {
-                    *value = request.header(name);
+                    *value = request.sole_header(name).ok()?;
                 }
             }
         }

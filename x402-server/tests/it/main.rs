@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod ambiguous_requests;
 mod arbitrary_headers;
 #[cfg(feature = "schemars")]
 mod bazaar;
