@@ -287,7 +287,7 @@ fn router(paywall: &Paywall, goods: &Goods) -> Router {
         .layer(paid(&cent, goods, sell));
     let site = paywall.clone();
     let directory = move |_, _| {
-        let mut answer = text(site.directory_json().to_string());
+        let mut answer = text(site.directory_json());
         let headers = [("content-type", "application/json"), ("access-control-allow-origin", "*")];
         for (name, value) in headers {
             answer.headers_mut().insert(name, value.parse().unwrap());

@@ -23,7 +23,7 @@ impl Paywall {
                 .content_type("application/json")
                 .insert_header(("cache-control", "public, max-age=60"))
                 .insert_header(("access-control-allow-origin", "*"))
-                .body(paywall.directory_json().to_string());
+                .body(paywall.directory_json());
             std::future::ready(answer)
         })
     }

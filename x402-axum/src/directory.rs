@@ -25,7 +25,7 @@ impl Paywall {
                 (CACHE_CONTROL, "public, max-age=60"),
                 (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             ];
-            (headers, paywall.directory_json().to_string())
+            (headers, paywall.directory_json())
         };
         Router::new().route("/.well-known/x402", get(answer))
     }

@@ -177,7 +177,10 @@ pub async fn what_the_site_sells_is_told_for_nothing<S: Shop>() {
     let told = site.get("/.well-known/x402", &[]).await;
     assert_eq!((told.status, told.header("content-type")), (200, Some("application/json")));
     assert_eq!(told.header("access-control-allow-origin"), Some("*"));
-    assert_eq!(told.json(), site.paywall.directory_json().parse::<serde_json::Value>().unwrap());
+    assert_eq!(
+        told.json(),
+        serde_json::from_slice::<serde_json::Value>(&site.paywall.directory_json()).unwrap()
+    );
     assert!(told.body.contains("The goods"), "{told:?}");
     site.assert_untouched();
 }

@@ -1,8 +1,8 @@
 mod registry;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use bytes::Bytes;
 use serde::Serialize;
 use x402_types::extensions::bazaar;
 use x402_types::{Amount, Asset, PaymentRequirements, RawObject, ResourceInfo, Verbatim};
@@ -11,8 +11,8 @@ use super::Paywall;
 use super::about::About;
 use crate::engine::{Offer, Offered};
 
+use registry::Alive;
 pub(super) use registry::Registry;
-use registry::{Alive, Told};
 
 /// What a site sells, for whoever looks at `/.well-known/x402`.
 ///
@@ -106,35 +106,27 @@ pub struct ListedPrice {
 impl Paywall {
     /// What is sold at this moment, for `GET /.well-known/x402`.
     pub fn directory(&self) -> Directory {
-        self.directory_of(&self.inner.listed.alive().1)
+        self.directory_of(&self.inner.listed.alive())
     }
 
-    /// The [`directory`](Self::directory) as JSON, made anew only when something has changed.
-    pub fn directory_json(&self) -> Arc<str> {
-        let listed = &self.inner.listed;
-        if let Some(json) = listed.told() {
-            return json;
-        }
-        let (version, alive) = listed.alive();
-        let json: Arc<str> = self.directory_of(&alive).to_json().into();
-        listed.tell(Told { version, alive: alive.len(), json: Arc::clone(&json) });
-        json
+    /// The [`directory`](Self::directory) as JSON, made anew only when something has changed, and once
+    /// for all who ask by then. Cheap to clone.
+    pub fn directory_json(&self) -> Bytes {
+        self.inner.listed.tell(|alive| self.directory_of(alive).to_json().into())
     }
 
     fn directory_of(&self, alive: &[Alive]) -> Directory {
         let site = &self.rules().public_url;
         let mut routes: Vec<ListedRoute> = Vec::new();
-        let listed = alive.iter().filter_map(|alive| match alive {
-            Alive::Fixed(offered) => ListedRoute::fixed(offered, site),
-            Alive::PerRequest(price) => ListedRoute::per_request(price.about(), site),
-        });
-        for route in listed {
-            let same =
-                |known: &&mut ListedRoute| known.method == route.method && known.path == route.path;
-            // What was said last goes.
-            match routes.iter_mut().find(same) {
-                Some(known) => *known = route,
-                None => routes.push(route),
+        for alive in alive {
+            match alive {
+                Alive::Fixed(offered) => routes.extend(ListedRoute::fixed(offered, site)),
+                Alive::PerRequest(price) => {
+                    routes.extend(ListedRoute::per_request(price.about(), site));
+                }
+                Alive::Table(all) => {
+                    routes.extend(all.iter().filter_map(|it| ListedRoute::fixed(it, site)));
+                }
             }
         }
         Directory::new(routes)
@@ -142,13 +134,21 @@ impl Paywall {
 }
 
 impl Directory {
-    fn new(routes: Vec<ListedRoute>) -> Self {
-        let mut resources: Vec<String> = Vec::new();
-        for route in &routes {
-            if !resources.contains(&route.resource) {
-                resources.push(route.resource.clone());
+    /// Of two that are said of one route the last counts, in the place of the first.
+    fn new(said: Vec<ListedRoute>) -> Self {
+        let mut places: HashMap<(String, String), usize> = HashMap::new();
+        let mut routes: Vec<ListedRoute> = Vec::new();
+        for route in said {
+            let at = (route.method.clone(), route.path.clone());
+            let place = *places.entry(at).or_insert(routes.len());
+            match routes.get_mut(place) {
+                Some(known) => *known = route,
+                None => routes.push(route),
             }
         }
+        let mut known = HashSet::new();
+        let resources = routes.iter().map(|route| &route.resource);
+        let resources = resources.filter(|resource| known.insert(*resource)).cloned().collect();
         Self { version: 1, x402_version: 2, resources, ownership_proofs: Vec::new(), routes }
     }
 

@@ -1,8 +1,6 @@
 //! What a site says of itself: what is sold, where, for how much, and what it takes and gives.
 
 use crate::common;
-use std::sync::Arc;
-
 use crate::common::{Double, PAY_TO, SITE};
 use serde_json::{Value, json};
 use x402_ledger::MemoryStore;
@@ -18,7 +16,7 @@ async fn paywall() -> Paywall {
 }
 
 fn json(paywall: &Paywall) -> Value {
-    serde_json::from_str(&paywall.directory_json()).unwrap()
+    serde_json::from_slice(&paywall.directory_json()).unwrap()
 }
 
 #[tokio::test]
@@ -146,11 +144,11 @@ async fn the_json_is_made_anew_only_when_something_has_changed() {
     let paywall = paywall().await;
     let gate = paywall.price("$0.01").unwrap().route("GET /a").gate().unwrap();
     let first = paywall.directory_json();
-    assert!(Arc::ptr_eq(&first, &paywall.directory_json()));
+    assert_eq!(first.as_ptr(), paywall.directory_json().as_ptr());
     let _other = paywall.price("$0.01").unwrap().route("GET /b").gate().unwrap();
     let second = paywall.directory_json();
     assert_ne!(first, second);
-    assert!(Arc::ptr_eq(&second, &paywall.directory_json()));
+    assert_eq!(second.as_ptr(), paywall.directory_json().as_ptr());
     drop(gate);
     assert_ne!(second, paywall.directory_json());
 }

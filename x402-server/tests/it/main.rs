@@ -27,6 +27,8 @@ mod hostile_facilitator;
 #[cfg(feature = "price-list")]
 mod hostile_paths;
 mod hostile_payments;
+#[cfg(feature = "price-list")]
+mod long_lists;
 mod metrics;
 mod offer_receipts;
 #[cfg(feature = "utoipa")]

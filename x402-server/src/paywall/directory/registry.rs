@@ -1,4 +1,6 @@
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+use bytes::Bytes;
 
 use crate::engine::{Offered, WeakOffered};
 use crate::paywall::DynamicPrice;
@@ -7,15 +9,19 @@ use crate::paywall::DynamicPrice;
 #[derive(Debug, Default)]
 pub(in crate::paywall) struct Registry {
     state: RwLock<State>,
+    /// A directory as it was told last. Locked while it is made anew, so that it is made once for all
+    /// who wait for it.
+    told: Mutex<Option<Told>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// In the order of their making.
     listed: Vec<Listed>,
+    /// How many there must be before those that are gone are looked for.
+    swept_at: usize,
     /// How often something was listed.
     version: u64,
-    told: Option<Told>,
 }
 
 /// What is listed for as long as there is a gate of it.
@@ -23,22 +29,33 @@ struct State {
 enum Listed {
     Fixed(WeakOffered),
     PerRequest(Weak<DynamicPrice>),
+    /// All of a price list.
+    Table(Weak<[Offered]>),
 }
 
 /// The same, where there is.
 pub(super) enum Alive {
     Fixed(Offered),
     PerRequest(Arc<DynamicPrice>),
+    Table(Arc<[Offered]>),
 }
 
-/// A directory as it was told last.
-#[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) version: u64,
-    /// How many gates there were: between two versions, they only become fewer.
-    pub(super) alive: usize,
-    pub(super) json: Arc<str>,
+#[derive(Debug)]
+struct Told {
+    of: Moment,
+    json: Bytes,
 }
+
+/// What a directory is of: at two moments that are equal the same is sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Moment {
+    version: u64,
+    /// How much there was: between two versions, it only becomes less.
+    alive: usize,
+}
+
+/// No fewer than so many are looked through for what is gone.
+const FEW: usize = 16;
 
 impl Registry {
     /// Lists what is asked for a route, where it was said which.
@@ -55,29 +72,52 @@ impl Registry {
         }
     }
 
+    /// Lists the routes of a price list, as many as they are in one step.
+    #[cfg_attr(not(feature = "price-list"), expect(dead_code, reason = "there are no lists"))]
+    pub(in crate::paywall) fn list_all(&self, offered: &Arc<[Offered]>) {
+        self.add(Listed::Table(Arc::downgrade(offered)));
+    }
+
     fn add(&self, listed: Listed) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.listed.retain(|listed| !listed.is_gone());
+        // Looked through each time that there are twice as many, it costs no more than they do.
+        if state.listed.len() >= state.swept_at {
+            state.listed.retain(|listed| !listed.is_gone());
+            state.swept_at = (2 * state.listed.len()).max(FEW);
+        }
         state.listed.push(listed);
         state.version += 1;
     }
 
-    /// What is sold, in the order of its listing, and as of which version.
-    pub(super) fn alive(&self) -> (u64, Vec<Alive>) {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        (state.version, state.listed.iter().filter_map(Listed::upgrade).collect())
+    /// What is sold, in the order of its listing.
+    pub(super) fn alive(&self) -> Vec<Alive> {
+        self.alive_now().1
     }
 
-    /// What was told last, where it still holds.
-    pub(super) fn told(&self) -> Option<Arc<str>> {
+    fn alive_now(&self) -> (Moment, Vec<Alive>) {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let told = state.told.as_ref()?;
+        let alive: Vec<_> = state.listed.iter().filter_map(Listed::upgrade).collect();
+        (Moment { version: state.version, alive: alive.len() }, alive)
+    }
+
+    fn now(&self) -> Moment {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let alive = state.listed.iter().filter(|listed| !listed.is_gone()).count();
-        (told.version == state.version && told.alive == alive).then(|| Arc::clone(&told.json))
+        Moment { version: state.version, alive }
     }
 
-    pub(super) fn tell(&self, told: Told) {
-        self.state.write().unwrap_or_else(PoisonError::into_inner).told = Some(told);
+    /// What was told last, where it still holds, or else what is told of what is sold now.
+    pub(super) fn tell(&self, tell: impl FnOnce(&[Alive]) -> Bytes) -> Bytes {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*told {
+            Some(told) if told.of == self.now() => told.json.clone(),
+            _ => {
+                let (of, alive) = self.alive_now();
+                let json = tell(&alive);
+                *told = Some(Told { of, json: json.clone() });
+                json
+            }
+        }
     }
 }
 
@@ -86,6 +126,7 @@ impl Listed {
         match self {
             Self::Fixed(offered) => offered.upgrade().map(Alive::Fixed),
             Self::PerRequest(price) => price.upgrade().map(Alive::PerRequest),
+            Self::Table(offered) => offered.upgrade().map(Alive::Table),
         }
     }
 
@@ -93,6 +134,7 @@ impl Listed {
         match self {
             Self::Fixed(offered) => offered.is_gone(),
             Self::PerRequest(price) => price.strong_count() == 0,
+            Self::Table(offered) => offered.strong_count() == 0,
         }
     }
 }

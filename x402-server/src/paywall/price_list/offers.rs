@@ -26,12 +26,12 @@ pub(super) enum Cost<'a> {
 }
 
 impl Offers {
-    /// The offers, and the same once more for the directory, which forgets them when these are
-    /// dropped: the offers themselves live on while they can still be paid.
+    /// The offers, and what the directory shows of them until that is dropped: the offers themselves
+    /// live on while they can still be paid.
     pub(super) fn new(
         paywall: &Paywall,
         list: PriceList,
-    ) -> Result<(Self, Vec<Offered>), PriceListError> {
+    ) -> Result<(Self, Arc<[Offered]>), PriceListError> {
         let (mut mistakes, mut shown) = (Vec::new(), Vec::new());
         let mut offered = Vec::with_capacity(list.listed.len());
         for listed in list.listed.iter() {
@@ -50,7 +50,7 @@ impl Offers {
             }
         }
         match mistakes.is_empty() {
-            true => Ok((Self { list, offered }, shown)),
+            true => Ok((Self { list, offered }, shown.into())),
             false => Err(PriceListError { mistakes }),
         }
     }
@@ -98,7 +98,8 @@ impl Listed {
             price.offered(None).map_err(|error| error.mistakes)
         };
         let shown = methods.iter().map(at).collect::<Result<Vec<_>, _>>()?;
-        Ok((methods.first().map_or_else(|| at(&"GET"), at)?, shown))
+        let own = shown.first().cloned();
+        Ok((own.map_or_else(|| at(&"GET"), Ok)?, shown))
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Inner {
 struct State {
     offers: Offers,
     /// For the directory.
-    _shown: Vec<Offered>,
+    shown: Arc<[Offered]>,
     /// What was offered before and can still be paid, newest first.
     before: VecDeque<Before>,
     honour_for: Duration,
@@ -91,9 +91,9 @@ impl Paywall {
     /// as it has said so, does not settle it: every such mistake, with its line.
     pub fn price_list(&self, list: PriceList) -> Result<PriceTable, PriceListError> {
         let (offers, shown) = Offers::new(self, list)?;
-        shown.iter().for_each(|offered| self.inner.listed.list(offered));
+        self.inner.listed.list_all(&shown);
         let (before, honour_for) = (VecDeque::new(), Duration::from_secs(60));
-        let state = RwLock::new(State { offers, _shown: shown, before, honour_for });
+        let state = RwLock::new(State { offers, shown, before, honour_for });
         let dropped = CancellationToken::new();
         let guard = dropped.clone().drop_guard();
         let inner = Inner { paywall: self.clone(), state, dropped, _guard: guard };
@@ -122,9 +122,12 @@ impl PriceTable {
     /// [`PriceListError`] as [`Paywall::price_list`]; then the list before stays as it is.
     pub fn replace(&self, list: PriceList) -> Result<(), PriceListError> {
         let (offers, shown) = Offers::new(&self.inner.paywall, list)?;
+        self.inner.paywall.inner.listed.list_all(&shown);
         let mut state = self.inner.state.write().unwrap_or_else(PoisonError::into_inner);
-        shown.iter().for_each(|offered| self.inner.paywall.inner.listed.list(offered));
-        state.replace(offers, shown);
+        let forgotten = state.replace(offers, shown);
+        // Requests wait for the lock, and for nothing that takes long in it.
+        drop(state);
+        drop(forgotten);
         Ok(())
     }
 
@@ -176,15 +179,24 @@ fn ambiguous(why: &str) -> Refused {
 }
 
 impl State {
-    fn replace(&mut self, offers: Offers, shown: Vec<Offered>) {
+    /// What is of no use any more is given back, to be dropped.
+    fn replace(
+        &mut self,
+        offers: Offers,
+        shown: Arc<[Offered]>,
+    ) -> (Arc<[Offered]>, VecDeque<Before>) {
         let now = Instant::now();
         let offers = std::mem::replace(&mut self.offers, offers);
-        self._shown = shown;
-        self.before.retain(|before| now < before.until);
+        let shown = std::mem::replace(&mut self.shown, shown);
+        let before = std::mem::take(&mut self.before).into_iter();
+        let (mut before, mut forgotten): (VecDeque<_>, VecDeque<_>) =
+            before.partition(|before| now < before.until);
         // A time without end is as good as a year.
         let longest = Duration::from_secs(365 * 24 * 3600);
-        self.before.push_front(Before { offers, until: now + self.honour_for.min(longest) });
-        self.before.truncate(KEPT);
+        before.push_front(Before { offers, until: now + self.honour_for.min(longest) });
+        forgotten.extend(before.split_off(KEPT.min(before.len())));
+        self.before = before;
+        (shown, forgotten)
     }
 
     /// What a payment, that met these terms, was asked for.
