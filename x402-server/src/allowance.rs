@@ -1,6 +1,6 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +13,11 @@ use crate::{Entry, Hooks, Payment};
 /// has found the payer's payment good, and then does not settle it: whoever is given something has
 /// shown to be able to pay, with any client there is. In the hooks or the price function of one's own
 /// it is asked by [`take`](Self::take).
+///
+/// A route that settles [`upfront`](crate::Price::upfront) verifies nothing before, and so has no
+/// allowance: there each request is paid for. What is given away has no payment: the handler of a
+/// route with an allowance takes `Option<Payment>`, because one that counts on a `Payment` is not run
+/// without.
 ///
 /// A payer has several accounts for the asking, each with an allowance of its own. In memory, for this
 /// process.
@@ -29,19 +34,22 @@ pub struct Allowance {
     each: u32,
     span: Duration,
     payers: usize,
-    taken: Mutex<HashMap<String, Taken>>,
+    book: Mutex<Book>,
 }
 
-struct Taken {
-    since: Instant,
-    count: u32,
+/// Who has taken how many.
+#[derive(Default)]
+struct Book {
+    taken: HashMap<Arc<str>, u32>,
+    /// When each began, the first first: nobody is looked through to find who has lapsed.
+    began: VecDeque<(Instant, Arc<str>)>,
 }
 
 impl Allowance {
     /// So many for each payer in each span of time, which begins with the first. For 100,000 payers
     /// at a time; further ones have none.
     pub fn new(each: u32, span: Duration) -> Self {
-        Self { each, span, payers: 100_000, taken: Mutex::default() }
+        Self { each, span, payers: 100_000, book: Mutex::default() }
     }
 
     /// For so many payers at a time.
@@ -51,26 +59,35 @@ impl Allowance {
 
     /// Takes one of what this payer has left; `false` where that is nothing.
     pub fn take(&self, payer: &str) -> bool {
-        let now = Instant::now();
         let payer = payer.to_ascii_lowercase();
-        let mut taken = self.taken();
-        if taken.len() >= self.payers && !taken.contains_key(&payer) {
-            taken.retain(|_, it| now.duration_since(it.since) < self.span);
-            if taken.len() >= self.payers {
-                return false;
-            }
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: nobody begins before who has begun already.
+        let now = Instant::now();
+        book.forget(|began| now.duration_since(began) >= self.span);
+        if let Some(count) = book.taken.get_mut(&*payer) {
+            let left = *count < self.each;
+            *count = count.saturating_add(u32::from(left));
+            return left;
         }
-        let entry = taken.entry(payer).or_insert(Taken { since: now, count: 0 });
-        if now.duration_since(entry.since) >= self.span {
-            *entry = Taken { since: now, count: 0 };
+        let has_room = self.each > 0 && book.taken.len() < self.payers;
+        if has_room {
+            book.begin(payer.into(), now);
         }
-        let left = entry.count < self.each;
-        entry.count = entry.count.saturating_add(u32::from(left));
-        left
+        has_room
+    }
+}
+
+impl Book {
+    fn begin(&mut self, payer: Arc<str>, now: Instant) {
+        self.began.push_back((now, Arc::clone(&payer)));
+        self.taken.insert(payer, 1);
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<String, Taken>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets who has lapsed: each once, by whoever comes next.
+    fn forget(&mut self, has_lapsed: impl Fn(Instant) -> bool) {
+        while let Some((_, payer)) = self.began.pop_front_if(|(began, _)| has_lapsed(*began)) {
+            self.taken.remove(&payer);
+        }
     }
 }
 

@@ -152,3 +152,47 @@ async fn beyond_its_payers_an_allowance_gives_nothing() {
     tokio::time::advance(Duration::from_secs(60)).await;
     assert!(allowance.take("c"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_span_of_a_payer_begins_with_its_own_first_request() {
+    let allowance = Allowance::new(2, Duration::from_secs(60)).payers(2);
+    assert!(allowance.take("a"));
+    tokio::time::advance(Duration::from_secs(40)).await;
+    assert!(allowance.take("b") && allowance.take("a") && !allowance.take("a"));
+    tokio::time::advance(Duration::from_secs(20)).await;
+    // The first has lapsed, and may be anybody's place; the second has one left.
+    assert!(allowance.take("c") && !allowance.take("a"));
+    assert!(allowance.take("b") && !allowance.take("b"));
+    tokio::time::advance(Duration::from_secs(40)).await;
+    assert!(allowance.take("a") && !allowance.take("b"));
+    assert!(allowance.take("c") && !allowance.take("c"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_at_a_full_book_of_payers_are_turned_away_without_a_look_through_it() {
+    const PAYERS: usize = 100_000;
+    const STRANGERS: usize = 10_000;
+    let allowance = Allowance::new(1, Duration::from_secs(60));
+    let took = |whose: &str, many, gives| {
+        let began = std::time::Instant::now();
+        assert!((0..many).all(|number| allowance.take(&format!("{whose} {number}")) == gives));
+        began.elapsed()
+    };
+    let filled = took("payer", PAYERS, true);
+    // A look through the book for each would take as long as thousands of such.
+    let turned_away = took("stranger", STRANGERS, false);
+    assert!(turned_away < 10 * filled, "{turned_away:?}, {filled:?} to fill it");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let filled_again = took("stranger", PAYERS, true);
+    assert!(filled_again < 20 * filled, "{filled_again:?}, {filled:?} at first");
+    assert!(!allowance.take("payer 1"));
+}
+
+#[tokio::test]
+async fn a_route_that_settles_upfront_has_no_allowance() {
+    let allowance = Allowance::new(9, Duration::from_secs(60));
+    let shop = Shop::open_with(Goods::default(), |it| it.hooks(allowance), |it| it.upfront()).await;
+    let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+    assert!(shop.buy(&payment).await.assert_served().receipt().is_some());
+    assert_eq!(shop.facilitator.moved(), 1);
+}
