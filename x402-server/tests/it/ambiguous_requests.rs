@@ -57,7 +57,7 @@ async fn amount(gate: &Gate, query: &str, headers: Headers<'_>) -> String {
 }
 
 fn assert_ambiguous(reply: &Reply, what: &str) {
-    let body: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    let body: serde_json::Value = serde_json::from_str(reply.text()).unwrap();
     assert_eq!((reply.status, &body["error"]), (400, &"ambiguous_request".into()), "{body}");
     assert!(body["message"].as_str().unwrap().contains(what), "{body}");
     assert!(!reply.is_challenge());
