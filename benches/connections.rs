@@ -1,6 +1,6 @@
 //! Ten thousand connections that ask the price, and a thousand that pay it, for thirty seconds each:
 //! no error, and no more memory than while they warmed up. Beside them a server without any payments,
-//! whose memory also takes its time to come to rest.
+//! whose memory also takes its time to come to rest. Last, what the store in memory keeps of a payment.
 //!
 //! `cargo bench -p benches --bench connections`, with `-- --check` to fail where that does not hold.
 //! The server is a process of its own, so that its memory is its own.
@@ -33,6 +33,7 @@ use x402_ledger::{
 const TIME: Duration = Duration::from_secs(30);
 /// Buffers grow until each connection has met the busiest moment.
 const WARM_UP: Duration = Duration::from_secs(25);
+const KEPT_TIME: Duration = Duration::from_secs(10);
 /// By how much memory may be more after the warm-up than within it.
 const GROWTH: f64 = 1.05;
 
@@ -40,7 +41,10 @@ const GROWTH: f64 = 1.05;
 async fn main() -> Result<(), Error> {
     let argument = |name: &str| std::env::args().any(|argument| argument == name);
     if argument("--server") {
-        return serve(shop().await?).await;
+        return serve(shop(Forgetful(MemoryStore::new())).await?).await;
+    }
+    if argument("--keeping") {
+        return serve(shop(MemoryStore::new()).await?).await;
     }
     if argument("--bare") {
         let body = "x".repeat(900);
@@ -52,7 +56,24 @@ async fn main() -> Result<(), Error> {
     let shop = Server::start("--server")?;
     let terms = terms(shop.address).await?;
     let payments: Requests = Arc::new(move |n| with_payment(&unsigned(&terms, 0, n).ok()?));
-    measure("paid", 1_000, shop, "200", payments).await
+    measure("paid", 1_000, shop, "200", Arc::clone(&payments)).await?;
+    weigh(Server::start("--keeping")?, payments).await
+}
+
+/// By how much memory grows with each payment, where all of them are kept.
+async fn weigh(server: Server, payments: Requests) -> Result<(), Error> {
+    let load = |time| requests_per_second(server.address, 100, time, "200", Arc::clone(&payments));
+    load(KEPT_TIME).await?;
+    let before = server.memory()?;
+    let later: Requests = {
+        let payments = Arc::clone(&payments);
+        Arc::new(move |n| payments(usize::MAX / 2 + n))
+    };
+    let load = requests_per_second(server.address, 100, KEPT_TIME, "200", later);
+    let kept = load.await? * KEPT_TIME.as_secs_f64();
+    let grown = (server.memory()? - before) as f64 * 1024.0;
+    println!("kept: {:.0} bytes of memory for each of {kept:.0} payments", grown / kept);
+    Ok(())
 }
 
 async fn measure(
@@ -127,11 +148,11 @@ impl Drop for Server {
     }
 }
 
-async fn shop() -> Result<Router, Error> {
+async fn shop(store: impl Claims + Payments) -> Result<Router, Error> {
     let facilitator = rivals::serve(instant_facilitator()).await?;
     let paywall: Paywall = settings(&format!("http://{facilitator}"))
         .leave_signatures_to_the_facilitator()
-        .store(Forgetful(MemoryStore::new()))
+        .store(store)
         .build()
         .await?;
     let route = get(|| async { CONTENT }).layer(paywall.price("$0.01")?);
