@@ -37,6 +37,8 @@ mod payment_identifier;
 mod permit2;
 #[cfg(feature = "price-list")]
 mod price_list;
+#[cfg(feature = "price-list")]
+mod price_list_files;
 mod receipts;
 mod refusals;
 mod secrets;

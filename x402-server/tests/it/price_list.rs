@@ -12,7 +12,7 @@ use x402_server::{
 };
 use x402_types::{PaymentRequired, decode};
 
-async fn paywall() -> Paywall {
+pub(crate) async fn paywall() -> Paywall {
     builder(&Double::default(), &MemoryStore::new()).build().await.unwrap()
 }
 
@@ -21,7 +21,7 @@ fn list(text: &str) -> PriceList {
 }
 
 /// A list in which the goods are so.
-fn goods(said: &str) -> PriceList {
+pub(crate) fn goods(said: &str) -> PriceList {
     list(&format!("unlisted = \"free\"\n[[route]]\npath = \"/goods\"\n{said}\n"))
 }
 
@@ -45,7 +45,7 @@ async fn terms(gate: &Gate, path: &str) -> PaymentRequired {
     decode(reply.header("payment-required").expect("terms").as_bytes(), 65_536).unwrap()
 }
 
-async fn amount(gate: &Gate, path: &str) -> String {
+pub(crate) async fn amount(gate: &Gate, path: &str) -> String {
     terms(gate, path).await.accepts[0].amount.to_string()
 }
 
@@ -53,11 +53,11 @@ async fn buy(gate: &Gate, payment: &Payment) -> Admission {
     gate.admit(&Head::paying(payment)).await
 }
 
-async fn pay(gate: &Gate, payer: u8) -> Payment {
+pub(crate) async fn pay(gate: &Gate, payer: u8) -> Payment {
     Payer::number(payer).pay(&terms(gate, "/goods").await).await
 }
 
-async fn assert_sold(gate: &Gate, payment: &Payment, amount: &str) {
+pub(crate) async fn assert_sold(gate: &Gate, payment: &Payment, amount: &str) {
     let Admission::Admit(ticket) = buy(gate, payment).await else { panic!("the sale is lost") };
     assert_eq!(ticket.payment().amount().to_string(), amount);
     assert_eq!(ticket.finish(200).await.unwrap().len(), 1);
@@ -441,17 +441,17 @@ async fn the_directory_tells_of_the_list_of_this_moment() {
 }
 
 /// A file of this test's own.
-struct File(PathBuf);
+pub(crate) struct File(pub(crate) PathBuf);
 
 impl File {
-    fn new(name: &str, text: &str) -> Self {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
         let name = format!("{}-{name}.toml", std::process::id());
         let file = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name));
         file.write(text);
         file
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         std::fs::write(&self.0, text).unwrap();
     }
 }
@@ -462,13 +462,13 @@ impl Drop for File {
     }
 }
 
-fn text(price: &str) -> String {
+pub(crate) fn text(price: &str) -> String {
     format!("unlisted = \"free\"\n[[route]]\npath = \"/goods\"\nprice = \"{price}\"\n")
 }
 
-const OFTEN: Duration = Duration::from_millis(5);
+pub(crate) const OFTEN: Duration = Duration::from_millis(5);
 
-async fn until(mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
     let wait = async {
         while !holds().await {
             tokio::time::sleep(OFTEN).await;

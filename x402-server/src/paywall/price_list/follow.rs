@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::list::{PriceList, text};
@@ -16,6 +17,10 @@ impl PriceTable {
     /// it reads the same twice, a moment apart; where it is written slowly, write it beside and rename
     /// it. While the file is broken or cannot be read, that is logged, once, and the list before stays.
     ///
+    /// Of two texts of this file the newer stays, whoever has brought the older: what was
+    /// [loaded](PriceList::load) from this path and is not what is in the file is replaced. Any other
+    /// list that the table is given stays until the file changes.
+    ///
     /// Ends when the table, its clones and its gates are dropped, or when the handle is aborted.
     ///
     /// # Panics
@@ -23,8 +28,9 @@ impl PriceTable {
     pub fn follow(&self, path: impl Into<PathBuf>, every: Duration) -> JoinHandle<()> {
         let follower = Follower {
             table: Arc::downgrade(&self.inner),
+            reading: Arc::clone(&self.inner.reading),
             path: path.into(),
-            taken: self.text(),
+            seen: self.text().0,
             logged: String::new(),
         };
         let every = every.max(Duration::from_millis(1));
@@ -37,9 +43,10 @@ impl PriceTable {
 
 struct Follower {
     table: Weak<Inner>,
+    reading: Arc<Mutex<()>>,
     path: PathBuf,
-    /// What the file had in it when it was taken last.
-    taken: Arc<str>,
+    /// What the file had in it when that was in the table last.
+    seen: Arc<str>,
     /// The mistake that was logged last.
     logged: String,
 }
@@ -64,18 +71,30 @@ impl Follower {
 
     async fn look(&mut self, settling: Duration) -> Result<(), PriceListError> {
         let found = text(self.path.clone()).await?;
-        if *self.taken == *found {
+        if self.has_taken(&found) {
             return Ok(());
         }
         tokio::time::sleep(settling).await;
-        if text(self.path.clone()).await? != found {
+        let reading = Arc::clone(&self.reading);
+        let _turn = reading.lock().await;
+        if text(self.path.clone()).await? != found || self.has_taken(&found) {
             return Ok(());
         }
-        let list: PriceList = found.parse()?;
+        let list = PriceList::of(&found, &self.path)?;
         let Some(inner) = self.table.upgrade() else { return Ok(()) };
         PriceTable { inner }.replace(list)?;
-        self.taken = found.into();
+        self.seen = found.into();
         tracing::info!(path = %self.path.display(), "the prices have changed");
         Ok(())
+    }
+
+    /// Whether the table has what was found in the file, or had it until it was given something else.
+    fn has_taken(&mut self, found: &str) -> bool {
+        let Some(inner) = self.table.upgrade() else { return true };
+        let (text, file) = PriceTable { inner }.text();
+        if file.is_some_and(|file| *file == *self.path) {
+            self.seen = text;
+        }
+        *self.seen == *found
     }
 }

@@ -63,6 +63,8 @@ use super::routes::{Place, Routes};
 #[derive(Clone)]
 pub struct PriceList {
     pub(super) text: Arc<str>,
+    /// The file that it was read from.
+    pub(super) file: Option<Arc<Path>>,
     pub(super) unlisted: Unlisted,
     pub(super) listed: Arc<[Listed]>,
     pub(super) routes: Arc<Routes>,
@@ -135,7 +137,13 @@ impl PriceList {
     /// # Errors
     /// [`PriceListError`] where the file cannot be read, or something in it is wrong.
     pub async fn load(path: impl Into<PathBuf>) -> Result<Self, PriceListError> {
-        text(path.into()).await?.parse()
+        let path = path.into();
+        Self::of(&text(path.clone()).await?, &path)
+    }
+
+    /// The list that was found in a file.
+    pub(super) fn of(text: &str, file: &Path) -> Result<Self, PriceListError> {
+        Ok(Self { file: Some(file.into()), ..text.parse()? })
     }
 
     /// How many routes are listed.
@@ -229,7 +237,8 @@ fn parse(
         }
     });
     let (text, listed) = (text.into(), listed.into());
-    Some(PriceList { text, unlisted: unlisted?, listed, routes: Arc::new(routes.ok()?) })
+    let (unlisted, routes) = (unlisted?, Arc::new(routes.ok()?));
+    Some(PriceList { text, file: None, unlisted, listed, routes })
 }
 
 impl Listed {

@@ -67,8 +67,8 @@ impl Offers {
         })
     }
 
-    pub(super) fn text(&self) -> Arc<str> {
-        Arc::clone(&self.list.text)
+    pub(super) fn list(&self) -> &PriceList {
+        &self.list
     }
 }
 

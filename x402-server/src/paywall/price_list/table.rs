@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::ready;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use x402_types::{PaymentRequirements, Verbatim};
@@ -28,6 +29,9 @@ pub struct PriceTable {
 pub(super) struct Inner {
     paywall: Paywall,
     state: RwLock<State>,
+    /// Held from when a file is read until what is in it is taken: who reads later takes later, and no
+    /// older text takes the place of a newer one.
+    pub(super) reading: Arc<AsyncMutex<()>>,
     /// Tells those who follow a file that there is nobody left to do it for.
     pub(super) dropped: CancellationToken,
     _guard: DropGuard,
@@ -96,7 +100,8 @@ impl Paywall {
         let state = RwLock::new(State { offers, shown, before, honour_for });
         let dropped = CancellationToken::new();
         let guard = dropped.clone().drop_guard();
-        let inner = Inner { paywall: self.clone(), state, dropped, _guard: guard };
+        let (paywall, reading) = (self.clone(), Arc::default());
+        let inner = Inner { paywall, state, reading, dropped, _guard: guard };
         Ok(PriceTable { inner: Arc::new(inner) })
     }
 }
@@ -131,7 +136,8 @@ impl PriceTable {
         Ok(())
     }
 
-    /// Reads a file and takes the list in it.
+    /// Reads a file and takes the list in it. Of two that do so at once, or beside
+    /// [`follow`](Self::follow), the one that reads later takes its list later.
     ///
     /// # Errors
     /// [`PriceListError`] where it cannot be read, or as [`replace`](Self::replace); then the list
@@ -140,12 +146,15 @@ impl PriceTable {
     /// # Cancel safety
     /// Dropped before it is ready, it has changed nothing.
     pub async fn reload(&self, path: impl Into<PathBuf>) -> Result<(), PriceListError> {
+        let _turn = self.inner.reading.lock().await;
         self.replace(PriceList::load(path).await?)
     }
 
-    /// The text of the list.
-    pub(super) fn text(&self) -> Arc<str> {
-        self.inner.state.read().unwrap_or_else(PoisonError::into_inner).offers.text()
+    /// The text of the list, and the file that it was read from.
+    pub(super) fn text(&self) -> (Arc<str>, Option<Arc<Path>>) {
+        let state = self.inner.state.read().unwrap_or_else(PoisonError::into_inner);
+        let list = state.offers.list();
+        (Arc::clone(&list.text), list.file.clone())
     }
 
     fn asked(&self, request: &RequestInfo, accepted: Option<&PaymentRequirements>) -> Asked {
