@@ -204,6 +204,18 @@ impl Offered {
         &self.inner.shared
     }
 
+    /// Whether a payment by these terms pays one of the offers.
+    #[cfg(feature = "price-list")]
+    pub(crate) fn has(&self, accepted: &Verbatim<PaymentRequirements>) -> bool {
+        super::sent::find_accepted(accepted, self.offers()).is_some()
+    }
+
+    /// Whether these are the terms of an offer to the letter.
+    #[cfg(feature = "price-list")]
+    pub(crate) fn has_to_the_letter(&self, accepted: &Verbatim<PaymentRequirements>) -> bool {
+        super::sent::to_the_letter(accepted, self.offers()).is_some()
+    }
+
     pub(crate) fn offers(&self) -> &[Arc<Offer>] {
         &self.inner.offers
     }

@@ -103,15 +103,7 @@ impl Sent {
     /// The offer that the payer took.
     pub(crate) fn find_offer<'a>(&self, offers: &'a [Arc<Offer>]) -> Option<&'a Arc<Offer>> {
         match self {
-            Self::V2(payment) => {
-                let accepted = &payment.accepted;
-                let to_the_letter =
-                    offers.iter().find(|offer| offer.requirements.as_str() == accepted.as_str());
-                to_the_letter.or_else(|| {
-                    let accepted = serde_json::from_str(accepted.as_str()).ok()?;
-                    offers.iter().find(|offer| meets(&accepted, &offer.requirements))
-                })
-            }
+            Self::V2(payment) => find_accepted(&payment.accepted, offers),
             Self::V1(payment) => offers.iter().find(|offer| {
                 offer.in_v1
                     && offer.requirements.scheme == payment.scheme
@@ -140,6 +132,25 @@ impl Sent {
             }
         }
     }
+}
+
+/// The offer whose terms these are: to the letter, or else in what they say.
+pub(super) fn find_accepted<'a>(
+    accepted: &Verbatim<PaymentRequirements>,
+    offers: &'a [Arc<Offer>],
+) -> Option<&'a Arc<Offer>> {
+    to_the_letter(accepted, offers).or_else(|| {
+        let accepted = serde_json::from_str(accepted.as_str()).ok()?;
+        offers.iter().find(|offer| meets(&accepted, &offer.requirements))
+    })
+}
+
+/// The offer whose terms these are to the letter.
+pub(super) fn to_the_letter<'a>(
+    accepted: &Verbatim<PaymentRequirements>,
+    offers: &'a [Arc<Offer>],
+) -> Option<&'a Arc<Offer>> {
+    offers.iter().find(|offer| offer.requirements.as_str() == accepted.as_str())
 }
 
 /// Whether what the payer accepted is our offer: every key but `extra` equal, and our `extra` a

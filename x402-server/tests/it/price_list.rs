@@ -326,6 +326,42 @@ async fn terms_outlast_several_replacements() {
     assert_sold(&gate, &second, "20000").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn terms_are_those_of_the_list_that_said_so_to_the_letter() {
+    // Of the same amount, and in what is said of it another offer.
+    for newer in [
+        "price = \"0.01\"\nmax_timeout_seconds = 77",
+        "price = \"0.01\"\nflow = \"upfront\"",
+        "price = \"0.01\"\nscheme = \"permit2\"",
+    ] {
+        let table = table("price = \"0.01\"").await;
+        let gate = table.gate();
+        let first = pay(&gate, 1).await;
+        table.replace(goods(newer)).unwrap();
+        let second = pay(&gate, 2).await;
+        table.replace(goods("price = \"0.02\"")).unwrap();
+        for payment in [first, second] {
+            assert_sold(&gate, &payment, "10000").await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_to_be_paid_upfront_is_though_a_newer_list_took_it_afterwards() {
+    let facilitator = Double::default();
+    let paywall: Paywall = builder(&facilitator, &MemoryStore::new()).build().await.unwrap();
+    let upfront = goods("price = \"0.01\"\nflow = \"upfront\"");
+    let table = paywall.price_list(upfront).unwrap();
+    let gate = table.gate();
+    let payment = pay(&gate, 1).await;
+    // Whose terms are a part of those that were accepted.
+    table.replace(goods("price = \"0.01\"")).unwrap();
+    table.replace(goods("price = \"0.02\"")).unwrap();
+    let Admission::Admit(ticket) = buy(&gate, &payment).await else { panic!("the sale is lost") };
+    assert!(ticket.payment().receipt().is_some());
+    assert_eq!(facilitator.moved(), 1);
+}
+
 #[tokio::test]
 async fn what_became_free_is_free_and_what_is_gone_is_refused() {
     let table = table("price = \"0.01\"").await;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use x402_types::{Money, PaymentRequirements};
+use x402_types::Money;
 
 use super::list::{Flow, Listed, Named, PriceList, Scheme, Unlisted, Written};
 use super::mistake::{PriceListError, PriceListFault, PriceListMistake};
@@ -70,17 +70,6 @@ impl Offers {
     pub(super) fn list(&self) -> &PriceList {
         &self.list
     }
-}
-
-/// Whether these terms are among what is offered.
-pub(super) fn has(offered: &Offered, terms: &PaymentRequirements) -> bool {
-    offered.offers().iter().any(|offer| {
-        let ours = &offer.requirements;
-        ours.scheme == terms.scheme
-            && ours.network == terms.network
-            && ours.amount == terms.amount
-            && ours.asset.eq_ignore_ascii_case(&terms.asset)
-    })
 }
 
 impl Listed {

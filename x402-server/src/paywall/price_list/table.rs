@@ -12,7 +12,7 @@ use x402_types::{PaymentRequirements, Verbatim};
 
 use super::list::PriceList;
 use super::mistake::PriceListError;
-use super::offers::{Cost, Offers, has};
+use super::offers::{Cost, Offers};
 use super::path::Canonical;
 use crate::engine;
 use crate::engine::{Ask, Asked, Asking, Gate, Offered, Refused, RequestInfo};
@@ -157,7 +157,11 @@ impl PriceTable {
         (Arc::clone(&list.text), list.file.clone())
     }
 
-    fn asked(&self, request: &RequestInfo, accepted: Option<&PaymentRequirements>) -> Asked {
+    fn asked(
+        &self,
+        request: &RequestInfo,
+        accepted: Option<&Verbatim<PaymentRequirements>>,
+    ) -> Asked {
         let path = match Canonical::of(request.path()) {
             Ok(path) => path,
             Err(why) => return Asked::Refused(ambiguous(why)),
@@ -165,13 +169,12 @@ impl PriceTable {
         let state = self.inner.state.read().unwrap_or_else(PoisonError::into_inner);
         match state.offers.cost(request.method(), &path) {
             Ok(Cost::At(now)) => {
-                let before = state.before(request.method(), &path, accepted);
-                Asked::At {
-                    now: now.clone(),
-                    before: before
-                        .cloned()
-                        .map(|offered| engine::Before { offered, lapsed: false }),
-                }
+                // What pays the price of now needs no other.
+                let other = accepted.is_none_or(|accepted| !now.has(accepted));
+                let before = other.then(|| state.before(request.method(), &path, accepted));
+                let before = before.flatten().cloned();
+                let before = before.map(|offered| engine::Before { offered, lapsed: false });
+                Asked::At { now: now.clone(), before }
             }
             Ok(Cost::Free) => Asked::Nothing,
             Ok(Cost::Refused) => Asked::Refused(Refused::new(404, "not_found", NOT_LISTED)),
@@ -208,12 +211,13 @@ impl State {
         (shown, forgotten)
     }
 
-    /// What a payment, that met these terms, was asked for.
+    /// What a payment, that met these terms, was asked for: by the list that said so to the letter, or
+    /// else by the newest whose terms these are.
     fn before(
         &self,
         method: &str,
         path: &Canonical,
-        accepted: Option<&PaymentRequirements>,
+        accepted: Option<&Verbatim<PaymentRequirements>>,
     ) -> Option<&Offered> {
         let now = Instant::now();
         let still = self.before.iter().filter(|before| now < before.until);
@@ -221,10 +225,10 @@ impl State {
             Ok(Cost::At(offered)) => Some(offered),
             _ => None,
         });
-        match accepted {
-            Some(accepted) => offered.find(|offered| has(offered, accepted)),
-            None => offered.next(),
-        }
+        let Some(accepted) = accepted else { return offered.next() };
+        let offered: Vec<_> = offered.collect();
+        let to_the_letter = offered.iter().find(|offered| offered.has_to_the_letter(accepted));
+        to_the_letter.or_else(|| offered.iter().find(|offered| offered.has(accepted))).copied()
     }
 }
 
@@ -234,7 +238,7 @@ impl Ask for PriceTable {
         request: &RequestInfo,
         accepted: Option<Verbatim<PaymentRequirements>>,
     ) -> Asking {
-        Box::pin(ready(self.asked(request, accepted.as_deref())))
+        Box::pin(ready(self.asked(request, accepted.as_ref())))
     }
 
     fn owed(&self, request: &RequestInfo, accepted: &PaymentRequirements) -> Option<Offered> {
