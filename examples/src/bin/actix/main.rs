@@ -8,6 +8,9 @@ use actix_web::{App, HttpServer, get};
 use serde::{Deserialize, Serialize};
 use x402_actix::{Payment, Paywall, cors, paid};
 
+/// How long settlements are waited for, each time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 #[derive(Deserialize)]
 struct Place {
     city: String,
@@ -66,11 +69,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let handle = running.handle();
     let running = actix_web::rt::spawn(running);
 
-    // What is being settled, the workers must live to see.
+    // What is being settled, the workers must live to see. Connections that are open still can start
+    // more, and what the workers leave behind at their end goes on here.
     actix_web::rt::signal::ctrl_c().await?;
     handle.pause().await;
-    paywall.drain(Duration::from_secs(30)).await;
+    paywall.drain(PATIENCE).await;
     handle.stop(true).await;
+    paywall.drain(PATIENCE).await;
     running.await??;
     Ok(())
 }
