@@ -58,7 +58,7 @@ pub use x402_types::{Amount, Asset, Network};
 /// | argument | meaning |
 /// |---|---|
 /// | `"$0.01"`, `"0.01 USDC"` | the price; comes first |
-/// | `or = ["0.009 EURC"]` | other prices that do as well |
+/// | `or = ["0.009 EURC"]` | alternative prices; a token that is not in the table is described to the paywall first, by `.asset(..)` |
 /// | `networks = ["base", "eip155:137"]` | on these of the paywall's networks only |
 /// | `assets = ["USDC"]` | in these of the paywall's tokens only, where the price names none |
 /// | `description = "…"` | what is for sale; any `&'static str`, such as `include_str!(…)` |

@@ -12,7 +12,9 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseErr
 /// An extractor for handlers behind a [`PriceLayer`](crate::PriceLayer) or with
 /// [`#[paid]`](macro@crate::paid). Elsewhere, and where the request costs nothing, because a price
 /// function or a hook gives it away or it is `OPTIONS`, `Option<Payment>` is `None` and `Payment`
-/// answers 500, so that a handler which counts on being paid is never run unpaid.
+/// answers 500, so that a handler which counts on being paid is never run unpaid. Where a hook gives
+/// it away after the payment was found good, as an [`Allowance`](crate::Allowance) does, the payment is
+/// there and [says so](x402_server::Payment::is_given_away).
 #[derive(Clone, Debug)]
 pub struct Payment(x402_server::Payment);
 

@@ -12,8 +12,8 @@ use crate::service::{GateLayer, GateService};
 
 /// A seller's settings: who is paid, in what, where, and who settles. One for a site.
 ///
-/// In the data of an app, by `.app_data(paywall.clone())`, it is what the handlers with
-/// [`#[paid]`](macro@crate::paid) sell by; of two, that of the inner scope counts.
+/// In the data of an app, by `.app_data(paywall.clone())`, it is where handlers with
+/// [`#[paid]`](macro@crate::paid) find it; of two, that of the inner scope counts.
 ///
 /// Cloning shares it. Build it once, outside of the closure that makes an `App` for each of the
 /// server's workers, so that all of them know which payments are used.

@@ -11,7 +11,7 @@ use crate::PaidHandler;
 
 /// A seller's settings: who is paid, in what, where, and who settles. One for a site.
 ///
-/// As a layer of a router it is what the handlers with [`#[paid]`](macro@crate::paid) sell by. Like
+/// As a layer of a router it is where handlers with [`#[paid]`](macro@crate::paid) find it. Like
 /// every layer it is for the routes that the router has by then; of two, the inner one counts.
 ///
 /// Cloning shares it.

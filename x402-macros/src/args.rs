@@ -12,7 +12,7 @@ use crate::values::{Mistakes, seconds, string, strings, word};
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) price: Option<LitStr>,
-    /// Other prices that do as well.
+    /// Alternative prices.
     pub(crate) or: Vec<LitStr>,
     pub(crate) networks: Vec<LitStr>,
     pub(crate) assets: Vec<LitStr>,
@@ -107,7 +107,7 @@ impl Args {
         args
     }
 
-    /// The price and others that do as well.
+    /// The price, and alternative ones.
     pub(crate) fn prices(&self) -> impl Iterator<Item = &LitStr> {
         self.price.iter().chain(&self.or)
     }

@@ -134,7 +134,8 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         self
     }
 
-    /// A facilitator of one's own making: within the process, or asked in a way of its own.
+    /// A facilitator as a value: one within the process, one of one's own making, or one over HTTP
+    /// that wants a token, by `HttpFacilitator::new(url)?.bearer(token)?`.
     pub fn facilitator_in_process(mut self, facilitator: impl Facilitator) -> Self {
         self.facilitator = Some(Ok(Arc::new(facilitator)));
         self

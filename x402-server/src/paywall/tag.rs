@@ -14,7 +14,7 @@ use crate::engine::Gate;
 pub struct Tag {
     /// The handler's path in its program, for logs.
     pub handler: &'static str,
-    /// What it costs, in words: the first, and others that do as well. At least one.
+    /// What it costs, in words: the first, and alternatives. At least one.
     pub prices: &'static [&'static str],
     /// The networks it is paid on; empty for all of the paywall's.
     pub networks: &'static [&'static str],

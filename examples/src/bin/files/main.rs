@@ -15,7 +15,7 @@ async fn by_size(folder: PathBuf, inquiry: Inquiry) -> Result<Quote, ConfigError
     let Some(bytes) = size(&folder, inquiry.path()).await else {
         return Ok(Quote::Refuse(Refused::new(404, "no_such_file", "There is no such file.")));
     };
-    let mills = bytes / 1_000_000 + 1;
+    let mills = bytes.div_ceil(1_000_000).max(1);
     let price = inquiry.price(&format!("{}.{:03}", mills / 1_000, mills % 1_000))?;
     // Settled before the file is sent, so that none of it has to be held back.
     Ok(price.upfront().description(format!("A file of {bytes} bytes")).into())

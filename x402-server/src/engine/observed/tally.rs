@@ -221,7 +221,7 @@ fn describe() {
     describe_counter!(
         "x402_refusals_total",
         Unit::Count,
-        "Requests with a payment that were refused, by the reason"
+        "Requests that were refused, by the reason"
     );
     describe_counter!("x402_payments_total", Unit::Count, "Payments that were settled");
     describe_counter!(
