@@ -46,7 +46,7 @@ async fn open(devnet: &Devnet, receipts: OfferReceipts) -> Result<String, Error>
     let paywall = Paywall::builder()
         .network(Network::BASE_SEPOLIA)
         .pay_to(payee()?.address())
-        .facilitator_in_process(facilitator)
+        .with_facilitator(facilitator)
         .public_url(&url)
         .offer_receipts(receipts)
         .build()

@@ -136,7 +136,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
 
     /// A facilitator as a value: one within the process, one of one's own making, or one over HTTP
     /// that wants a token, by `HttpFacilitator::new(url)?.bearer(token)?`.
-    pub fn facilitator_in_process(mut self, facilitator: impl Facilitator) -> Self {
+    pub fn with_facilitator(mut self, facilitator: impl Facilitator) -> Self {
         self.facilitator = Some(Ok(Arc::new(facilitator)));
         self
     }

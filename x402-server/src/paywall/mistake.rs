@@ -42,7 +42,7 @@ pub enum Mistake {
     NoPayee,
     /// No facilitator.
     #[error(
-        "no facilitator: add .facilitator(\"https://…\"), or .facilitator_in_process(..) (from_env: X402_FACILITATOR)"
+        "no facilitator: add .facilitator(\"https://…\"), or .with_facilitator(..) (from_env: X402_FACILITATOR)"
     )]
     NoFacilitator,
     /// The facilitator's address is no use.

@@ -20,7 +20,7 @@ async fn nothing_set_is_told_in_one_go() {
   - no network: add .network("base"), or .network("base-sepolia") for tests (from_env: X402_NETWORK)
   - nobody is paid: add .pay_to("0x…") with your address (from_env: X402_PAY_TO)
   - no public address: add .public_url("https://api.example.com") (from_env: X402_PUBLIC_URL). It is never taken from a request, whose Host header anybody can write
-  - no facilitator: add .facilitator("https://…"), or .facilitator_in_process(..) (from_env: X402_FACILITATOR)"#
+  - no facilitator: add .facilitator("https://…"), or .with_facilitator(..) (from_env: X402_FACILITATOR)"#
     );
 }
 
@@ -39,8 +39,7 @@ async fn the_essentials_can_stand_in_the_environment() {
     let builder = || x402_server::PaywallBuilder::from_vars(vars);
     let missed = mistakes_of(builder()).await;
     assert!(missed.ends_with("(from_env: X402_FACILITATOR)"), "{missed}");
-    let paywall: Paywall =
-        builder().facilitator_in_process(Double::default()).build().await.unwrap();
+    let paywall: Paywall = builder().with_facilitator(Double::default()).build().await.unwrap();
     let debugged = format!("{:?}", paywall.price("$0.01").unwrap().gate().unwrap());
     assert!(debugged.contains("eip155:84532") && debugged.contains("eip155:8453"), "{debugged}");
 }

@@ -70,7 +70,7 @@ async fn gas_sponsoring_is_not_declared_for_a_token_that_takes_no_permits() {
         .network("eip155:38833")
         .pay_to(common::PAY_TO)
         .public_url(common::SITE)
-        .facilitator_in_process(facilitator)
+        .with_facilitator(facilitator)
         .store(store)
         .build()
         .await

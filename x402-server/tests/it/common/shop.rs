@@ -68,7 +68,7 @@ pub fn builder<P: From<Paywall>>(facilitator: &Double, store: &MemoryStore) -> P
     PaywallBuilder::new()
         .network("base-sepolia")
         .pay_to(PAY_TO)
-        .facilitator_in_process(facilitator.clone())
+        .with_facilitator(facilitator.clone())
         .public_url(SITE)
         .store(store.clone())
 }
