@@ -2,65 +2,9 @@
 
 use std::time::Duration;
 
-use x402_ledger::{
-    ClaimState, Claimed, Claims, MemoryStore, Payment as Line, PaymentKey, Payments, Status,
-    StoreError,
-};
+use x402_ledger::{Payments, Status};
 
-use crate::common::{Goods, Latch, Payer, Shop, until};
-
-/// A store over a slow network.
-#[derive(Clone, Default)]
-struct Slow {
-    store: MemoryStore,
-    /// Whatever is written down of a claim comes through here.
-    advances: Latch,
-}
-
-impl Claims for Slow {
-    async fn claim(
-        &self,
-        key: &PaymentKey,
-        purchase: &str,
-        expires: u64,
-        now: u64,
-    ) -> Result<Claimed, StoreError> {
-        self.store.claim(key, purchase, expires, now).await
-    }
-
-    async fn advance(&self, key: &PaymentKey, state: ClaimState) -> Result<(), StoreError> {
-        self.advances.pass().await;
-        self.store.advance(key, state).await
-    }
-
-    async fn release(&self, key: &PaymentKey) -> Result<(), StoreError> {
-        self.store.release(key).await
-    }
-}
-
-impl Payments for Slow {
-    async fn record(&self, payment: Line) -> Result<(), StoreError> {
-        self.store.record(payment).await
-    }
-
-    async fn complete(
-        &self,
-        key: &PaymentKey,
-        status: Status,
-        transaction: Option<String>,
-        at: i64,
-    ) -> Result<(), StoreError> {
-        self.store.complete(key, status, transaction, at).await
-    }
-
-    async fn payment(&self, key: &PaymentKey) -> Result<Option<Line>, StoreError> {
-        self.store.payment(key).await
-    }
-
-    async fn recent(&self, limit: usize) -> Result<Vec<Line>, StoreError> {
-        self.store.recent(limit).await
-    }
-}
+use crate::common::{Goods, Payer, Remote, Shop, until};
 
 #[tokio::test(start_paused = true)]
 async fn closing_waits_for_settlements_and_not_longer_than_it_is_told() {
@@ -97,19 +41,14 @@ async fn a_shop_that_was_drained_sells_on() {
     assert!(shop.paywall.drain(Duration::from_secs(1)).await);
 }
 
-async fn books(store: &Slow) -> Vec<String> {
-    let lines = store.recent(100).await.unwrap();
-    lines.into_iter().map(|line| line.status.to_string()).collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn closing_waits_until_it_is_written_down_what_is_owed() {
-    let store = Slow::default();
-    let claims = store.clone();
-    let shop = Shop::open_with(Goods::default(), |it| it.store(claims), |price| price).await;
+    let remote = Remote::default();
+    let store = remote.clone();
+    let shop = Shop::open_with(Goods::default(), |it| it.store(store), |price| price).await;
     let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
     shop.facilitator.settle().latch.hold();
-    store.advances.hold();
+    remote.advances.hold();
     let purchase = tokio::spawn({
         let (shop, payment) = (shop.clone(), payment.clone());
         async move { shop.buy(&payment).await }
@@ -117,11 +56,12 @@ async fn closing_waits_until_it_is_written_down_what_is_owed() {
     shop.facilitator.settle().latch.reached(1).await;
     purchase.abort();
     shop.facilitator.settle().latch.let_go();
-    store.advances.reached(1).await;
-    assert_eq!(books(&store).await, ["settled"]);
+    remote.advances.reached(1).await;
+    let line = remote.store.recent(1).await.unwrap().remove(0);
+    assert_eq!(line.status, Status::Settled);
     assert!(!shop.paywall.drain(Duration::from_secs(1)).await, "nobody knows yet that it is owed");
 
-    store.advances.let_go();
+    remote.advances.let_go();
     assert!(shop.paywall.drain(Duration::from_secs(1)).await);
     shop.buy(&payment).await.assert_served();
     assert_eq!(shop.facilitator.moved(), 1);

@@ -2,11 +2,8 @@
 //! handler panics. Each is a future that is dropped.
 
 use crate::common;
-use crate::common::{Goods, Head, Latch, Payer, Payment, Say, Shop, until};
-use x402_ledger::{
-    ClaimState, Claimed, Claims, MemoryStore, Payment as Line, PaymentKey, Payments, Status,
-    StoreError,
-};
+use crate::common::{Goods, Head, Payer, Payment, Remote, Say, Shop, until};
+use x402_ledger::{Payments, Status};
 use x402_server::{Admission, Ticket};
 
 /// A purchase under way, to be cut off.
@@ -153,62 +150,6 @@ async fn a_client_that_goes_during_an_upfront_settlement_is_owed() {
 
     buy_when_free(&shop, &payment).await.assert_served();
     assert_eq!((shop.goods.runs(), shop.facilitator.settle().calls()), (1, 1));
-}
-
-/// A store behind a network: the work is done where it is, the answer comes when it is let through.
-#[derive(Clone, Default)]
-struct Remote {
-    store: MemoryStore,
-    claims: Latch,
-    releases: Latch,
-}
-
-impl Claims for Remote {
-    async fn claim(
-        &self,
-        key: &PaymentKey,
-        purchase: &str,
-        expires: u64,
-        now: u64,
-    ) -> Result<Claimed, StoreError> {
-        let claimed = self.store.claim(key, purchase, expires, now).await;
-        self.claims.pass().await;
-        claimed
-    }
-
-    async fn advance(&self, key: &PaymentKey, state: ClaimState) -> Result<(), StoreError> {
-        self.store.advance(key, state).await
-    }
-
-    async fn release(&self, key: &PaymentKey) -> Result<(), StoreError> {
-        self.store.release(key).await?;
-        self.releases.pass().await;
-        Ok(())
-    }
-}
-
-impl Payments for Remote {
-    async fn record(&self, payment: Line) -> Result<(), StoreError> {
-        self.store.record(payment).await
-    }
-
-    async fn complete(
-        &self,
-        key: &PaymentKey,
-        status: Status,
-        transaction: Option<String>,
-        at: i64,
-    ) -> Result<(), StoreError> {
-        self.store.complete(key, status, transaction, at).await
-    }
-
-    async fn payment(&self, key: &PaymentKey) -> Result<Option<Line>, StoreError> {
-        self.store.payment(key).await
-    }
-
-    async fn recent(&self, limit: usize) -> Result<Vec<Line>, StoreError> {
-        self.store.recent(limit).await
-    }
 }
 
 #[tokio::test]

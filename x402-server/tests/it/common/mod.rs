@@ -9,6 +9,7 @@ mod head;
 mod http_server;
 mod latch;
 mod payer;
+mod remote;
 mod shop;
 pub mod table;
 
@@ -18,6 +19,7 @@ pub use head::Head;
 pub use http_server::{HttpServer, http_response};
 pub use latch::Latch;
 pub use payer::{Payer, Payment};
+pub use remote::Remote;
 pub use shop::{Goods, MARKER, PAY_TO, Request, SITE, Shop, builder, get, request};
 
 /// Yields until this holds. The tests' way of waiting for what goes on in other tasks.
