@@ -4,9 +4,14 @@
 //
 //   --chain N        the chain that the wallet is on; 1 otherwise
 //   --knows N,N      chains that it can switch to; 84532 otherwise
-//   --declines N     signatures that its person declines first
+//   --refuses M=N    answers the method M with the error N, once for each time that it is said
+//   --wallet JSON    its name and icon, whether it is injected or broken; said again, there are several
+//   --no-wallet      there is none
+//   --with N         the wallet that is pressed, counted from 0
+//   --offer N        the offer that is chosen, counted from 0
 //   --loses N        paid requests that do not get through first
-//   --clicks N       presses of a button at the most, 1 otherwise: pay, or send again
+//   --misses N       paid requests that get through first, and their answers do not
+//   --clicks N       presses of a button at the most, 1 otherwise: pay, send again, or reload and pay
 //   --patience N     milliseconds before the payment is sent again
 //   --screenshot P   a picture of the end; --before P one of the beginning
 //   --width N        in pixels; --dark
@@ -20,7 +25,9 @@ const text = (fallback) => ({ type: "string", default: fallback });
 const { values: options, positionals: [url] } = parseArgs({
   allowPositionals: true,
   options: {
-    chain: text("1"), knows: text("84532"), declines: text("0"), loses: text("0"), clicks: text("1"), patience: text("0"),
+    chain: text("1"), knows: text("84532"), loses: text("0"), misses: text("0"), clicks: text("1"), patience: text("0"),
+    refuses: { type: "string", multiple: true, default: [] }, wallet: { type: "string", multiple: true, default: ["{}"] },
+    "no-wallet": { type: "boolean" }, with: text("0"), offer: text(undefined),
     width: text("900"), screenshot: text(undefined), before: text(undefined), dark: { type: "boolean" },
   },
 });
@@ -38,13 +45,14 @@ try {
   const scheme = options.dark ? "dark" : "light";
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
 
-  const wallet = new Wallet({
+  const wallets = (options["no-wallet"] ? [] : options.wallet).map((shown) => new Wallet({
     key: process.env.WALLET_KEY,
     chain: Number(options.chain),
     knows: options.knows.split(",").map(Number),
-    declines: Number(options.declines),
-  });
-  await wallet.install(page);
+    refuses: options.refuses.map((one) => one.split("=")).map(([method, code]) => [method, Number(code)]),
+    ...JSON.parse(shown),
+  }));
+  for (const [index, wallet] of wallets.entries()) await wallet.install(page, index);
 
   await page.exposeFunction("reportViolation", (violation) => seen.violations.push(violation));
   await page.evaluateOnNewDocument(() => {
@@ -63,36 +71,62 @@ try {
     dialog.dismiss();
   });
 
-  let lost = Number(options.loses);
+  let lost = Number(options.loses), missed = Number(options.misses);
   await page.setRequestInterception(true);
-  page.on("request", (request) => {
+  page.on("request", async (request) => {
     const to = new URL(request.url());
     if (/^https?:$/.test(to.protocol) && to.origin !== new URL(url).origin) seen.elsewhere.push(to.href);
     const payment = request.headers()["payment-signature"];
     if (payment) seen.payments.push(payment);
-    if (payment && lost-- > 0) request.abort("connectionreset");
-    else request.continue();
+    if (payment && lost-- > 0) return request.abort("connectionreset");
+    if (payment && missed-- > 0) {
+      await (await fetch(to, { headers: request.headers() })).arrayBuffer();
+      return request.abort("connectionreset");
+    }
+    request.continue();
   });
 
   const answer = await page.goto(url);
   seen.status = answer.status();
   seen.type = answer.headers()["content-type"];
   seen.policy = answer.headers()["content-security-policy"];
-  await page.waitForSelector("#wallets button");
   seen.title = await page.title();
   seen.heading = await page.$eval("h1", (heading) => heading.textContent);
   seen.price = await page.$eval("#offers", (offers) => offers.innerText.trim());
+  // What the page finds of wallets, it finds at once or not at all.
+  const looked = "#wallets button, #none:not([hidden])";
+  const ready = async () => {
+    if (await page.$("#offers input")) await page.waitForSelector(looked);
+  };
+  await ready();
+  seen.words = await page.$eval("main", (main) => main.innerText);
+  const buttons = () => page.$$eval("button", (all) =>
+    all.filter((button) => button.checkVisibility()).map((button) => button.innerText));
+  seen.buttons = await buttons();
+  seen.icons = await page.$$eval("#wallets img", (images) => images.length);
   seen.images = await page.$$eval("main > :not(#pay) img", (images) => images.length);
   if (options.before) await page.screenshot({ path: options.before, fullPage: true });
+  if (options.offer) await page.click(`#offers input[value="${options.offer}"]`);
 
-  for (let click = 0; click < Number(options.clicks); click++) {
+  const press = async (button) => {
+    // Who clicks twice means one payment, and answers the wallet after it.
+    const pressed = button.click({ count: 2 });
+    for (const wallet of wallets) wallet.busy = pressed;
+    await pressed;
+  };
+  const clicks = seen.buttons.length ? Number(options.clicks) : 0;
+  for (let click = 0; click < clicks; click++) {
     const again = await page.$("#again:not([hidden])");
+    const reload = await page.$("#reload:not([hidden])");
     if (again) {
       await setTimeout(Number(options.patience));
       await again.click();
     } else {
-      // Who clicks twice means one payment.
-      await page.click("#wallets button", { count: 2 });
+      if (reload) {
+        await Promise.all([page.waitForNavigation(), reload.click()]);
+        await ready();
+      }
+      await press((await page.$$("#wallets button"))[Number(options.with)]);
     }
     const ended = "#result:not([hidden]), #status.bad";
     // The last bad news go before the next come.
@@ -100,6 +134,7 @@ try {
     if (await page.$("#result:not([hidden])")) break;
     seen.said.push(await page.$eval("#status", (status) => status.textContent));
   }
+  seen.left = await buttons();
 
   if (await page.$("#result:not([hidden])")) {
     seen.paid = await page.$eval("#paid", (paid) => paid.textContent);
@@ -120,7 +155,8 @@ try {
     }
     seen.file = await page.$eval("#save", (save) => save.download);
   }
-  seen.calls = wallet.calls;
+  seen.calls = wallets.flatMap((wallet) => wallet.calls);
+  seen.asked = wallets.map((wallet) => wallet.calls.length);
   if (options.screenshot) await page.screenshot({ path: options.screenshot, fullPage: true });
 } catch (error) {
   seen.failure = String(error);

@@ -1,5 +1,7 @@
-// A wallet like those that browsers have, which really signs: EIP-1193, announced by EIP-6963. Its
-// person agrees to everything but to the first `declines` signatures.
+// A wallet like those that browsers have, which really signs: EIP-1193, announced by EIP-6963, or
+// where it is `injected` just there; a `broken` one announces what is none. `refuses` has pairs of a
+// method and the error with which it is answered once; its person agrees to everything else, and
+// answers nothing while `busy`.
 
 import { hexToNumber } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
@@ -11,16 +13,21 @@ const ICON = "data:image/svg+xml;base64," + btoa(
 const refusal = (code, message) => ({ error: { code, message } });
 
 export class Wallet {
-  constructor({ key, chain, knows, declines }) {
+  constructor({ key, chain, knows, refuses, name = "Test Wallet", icon = ICON, injected, broken }) {
     this.account = privateKeyToAccount(key);
     this.chain = chain;
     this.knows = knows;
-    this.declines = declines;
+    this.refuses = [...refuses];
+    this.shown = { name, icon, injected, broken };
     this.calls = [];
+    this.busy = Promise.resolve();
   }
 
   async answer(method, params) {
     this.calls.push(method);
+    await this.busy;
+    const next = this.refuses.findIndex(([refused]) => refused === method);
+    if (next >= 0) return refusal(this.refuses.splice(next, 1)[0][1], "No.");
     switch (method) {
       case "eth_requestAccounts":
         return { result: [this.account.address.toLowerCase()] };
@@ -43,25 +50,34 @@ export class Wallet {
     if (from !== this.account.address.toLowerCase()) return refusal(4100, "not my account");
     if (Number(domain.chainId) !== this.chain) return refusal(-32603, "not my chain");
     if (!types.EIP712Domain) return refusal(-32602, "no domain type");
-    if (this.declines-- > 0) return refusal(4001, "User rejected the request.");
     return { result: await this.account.signTypedData({ domain, types, primaryType, message }) };
   }
 
   // Puts it into a page, before the page's own scripts run.
-  async install(page) {
-    await page.exposeFunction("answerAsWallet", (method, params) => this.answer(method, params));
-    await page.evaluateOnNewDocument((icon) => {
+  async install(page, index) {
+    await page.exposeFunction(`askWallet${index}`, (method, params) => this.answer(method, params));
+    await page.evaluateOnNewDocument((index, { name, icon, injected, broken }) => {
       if (window !== window.top) return;
       const request = async ({ method, params }) => {
-        const { result, error } = await window.answerAsWallet(method, params);
+        const { result, error } = await window[`askWallet${index}`](method, params);
         if (error) throw Object.assign(new Error(error.message), { code: error.code });
         return result;
       };
-      const info = { uuid: "6f0c1f7e-6d4c-4f5a-9f55-0e5b7d3a1c11", name: "Test Wallet", icon, rdns: "test.wallet" };
-      const detail = Object.freeze({ info: Object.freeze(info), provider: Object.freeze({ request }) });
-      const announce = () => dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail }));
+      const provider = Object.freeze({ request });
+      if (injected) {
+        window.ethereum = provider;
+        return;
+      }
+      const uuid = `6f0c1f7e-6d4c-4f5a-9f55-0e5b7d3a1c1${index}`;
+      const info = Object.freeze({ uuid, name, icon, rdns: "test.wallet" });
+      const details = broken
+        ? [null, {}, { provider }, { info }, { info, provider: {} }, { info: 1, provider: null }]
+        : [Object.freeze({ info, provider })];
+      const announce = () => {
+        for (const detail of details) dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail }));
+      };
       addEventListener("eip6963:requestProvider", announce);
       announce();
-    }, ICON);
+    }, index, this.shown);
   }
 }

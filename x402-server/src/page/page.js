@@ -295,7 +295,7 @@
   const add = (info, provider) => {
     const name = cut(info?.name, 40) || "Wallet";
     const icon = cut(info?.icon, 100000);
-    if (typeof provider?.request !== "function" || known.has(info.uuid) || known.size > 11) return;
+    if (!info || typeof provider?.request !== "function" || known.has(info.uuid) || known.size > 11) return;
     known.add(info.uuid);
     const button = document.createElement("button");
     if (icon.startsWith("data:image/")) button.append(Object.assign(new Image(), { src: icon, alt: "" }));
@@ -310,6 +310,7 @@
   setTimeout(() => {
     if (!known.size && window.ethereum) add({ uuid: "injected", name: "Browser wallet" }, window.ethereum);
     $("none").hidden = false;
+    if (!known.size) $("program").open = true;
   }, 300);
 
   $("cancel").addEventListener("click", () => free("Cancelled. Nothing was paid."));

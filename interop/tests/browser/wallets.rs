@@ -1,0 +1,139 @@
+//! Wallets of all kinds, good and bad.
+
+use interop::Error;
+use serde_json::json;
+
+use crate::shop::{HOSTILE, assert_clean, open, signatures, texts};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_does_not_know_the_chain_is_told_which_to_add() -> Result<(), Error> {
+    let shop = open().await?;
+    let seen = shop.visit("/weather", &["--knows", "1"]).await?;
+    assert_clean(&seen);
+    let said = "Test Wallet does not know Base Sepolia. Add the chain with the id 84532 to it, then try again.";
+    assert_eq!(texts(&seen, "said"), [said]);
+    assert_eq!(seen["payments"], json!([]));
+    shop.assert_paid(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visitor_without_a_wallet_is_told_so_and_how_a_program_pays() -> Result<(), Error> {
+    let shop = open().await?;
+    let seen = shop.visit("/weather", &["--no-wallet"]).await?;
+    assert_clean(&seen);
+    assert_eq!(seen["buttons"], json!([]), "{seen}");
+    let words = seen["words"].as_str().ok_or("no words")?;
+    for shown in [
+        "No wallet was found in this browser.",
+        "Agents and clients that speak x402 pay by themselves.",
+        &format!("curl -i '{}/weather'", shop.url),
+    ] {
+        assert!(words.contains(shown), "{words}");
+    }
+    assert!(!words.contains("Your wallet asks you"), "{words}");
+    shop.assert_paid(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_is_chosen_among_two_signs_and_the_other_is_not_asked() -> Result<(), Error> {
+    let shop = open().await?;
+    let two = ["--wallet", r#"{"name":"Fox"}"#, "--wallet", r#"{"name":"Rabbit"}"#];
+    let seen = shop.visit("/weather", &[&two[..], &["--with", "1"]].concat()).await?;
+    assert_clean(&seen);
+    assert_eq!(texts(&seen, "buttons"), ["Fox", "Rabbit"]);
+    assert_eq!(seen["icons"], 2);
+    assert_eq!(seen["asked"], json!([0, 5]), "{seen}");
+    assert_eq!(seen["paid"], "Paid 1 cent on Base Sepolia", "{seen}");
+    shop.assert_paid(1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_does_not_announce_itself_pays() -> Result<(), Error> {
+    let shop = open().await?;
+    let seen = shop.visit("/weather", &["--wallet", r#"{"injected":true}"#]).await?;
+    assert_clean(&seen);
+    assert_eq!(texts(&seen, "buttons"), ["Browser wallet"]);
+    assert_eq!(seen["paid"], "Paid 1 cent on Base Sepolia", "{seen}");
+    shop.assert_paid(1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_announces_itself_is_not_shown_again_as_the_injected_one() -> Result<(), Error>
+{
+    let shop = open().await?;
+    let both = ["--wallet", r#"{"injected":true}"#, "--wallet", r#"{"name":"Fox"}"#];
+    let seen = shop.visit("/weather", &both).await?;
+    assert_clean(&seen);
+    assert_eq!(texts(&seen, "buttons"), ["Fox"]);
+    assert_eq!(seen["asked"], json!([0, 5]), "{seen}");
+    shop.assert_paid(1)
+}
+
+/// Pays at the second try, and says what was told at the first.
+async fn said_when_refused(method: &str, code: &str) -> Result<String, Error> {
+    let shop = open().await?;
+    let refused = format!("{method}={code}");
+    let seen = shop.visit("/weather", &["--refuses", &refused, "--clicks", "2"]).await?;
+    assert_clean(&seen);
+    assert_eq!(seen["paid"], "Paid 1 cent on Base Sepolia", "{seen}");
+    assert_eq!(signatures(&seen), 1);
+    assert_eq!(texts(&seen, "payments").len(), 1);
+    shop.assert_paid(1)?;
+    let said = texts(&seen, "said");
+    assert_eq!(said.len(), 1, "{seen}");
+    Ok(said.concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_declines_to_connect_or_to_switch_is_told_and_pays_at_the_next_try() -> Result<(), Error>
+{
+    for method in ["eth_requestAccounts", "wallet_switchEthereumChain"] {
+        let said = said_when_refused(method, "4001").await?;
+        assert_eq!(said, "Declined in the wallet. Nothing was paid.", "{method}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_asks_something_already_is_told_in_words() -> Result<(), Error> {
+    for method in ["eth_requestAccounts", "wallet_switchEthereumChain"] {
+        let said = said_when_refused(method, "-32002").await?;
+        assert_eq!(said, "Test Wallet is already asking something: open it and answer there.");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_name_and_icon_of_a_wallet_do_nothing_and_load_nothing() -> Result<(), Error> {
+    let name = &HOSTILE[..40];
+    let script = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'>\
+                  <script>alert(2)</script><image href='https://icons.example/a.png'/></svg>";
+    let icons = [
+        "javascript:alert(1)",
+        "https://icons.example/a.png",
+        "//icons.example/a.png",
+        "data:text/html,<script>alert(1)</script>",
+        "x\" onerror=\"alert(1)",
+        script,
+    ];
+    let wallets = icons.map(|icon| json!({ "name": HOSTILE, "icon": icon }).to_string());
+    let options: Vec<&str> = wallets.iter().flat_map(|wallet| ["--wallet", wallet]).collect();
+    let shop = open().await?;
+    let seen = shop.visit("/weather", &options).await?;
+    assert_clean(&seen);
+    assert_eq!(texts(&seen, "buttons"), [name; 6]);
+    assert_eq!(seen["icons"], 1, "only a picture that the wallet has with it");
+    assert_eq!(seen["paid"], "Paid 1 cent on Base Sepolia", "{seen}");
+    shop.assert_paid(1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_announces_itself_and_is_no_wallet_gets_no_button() -> Result<(), Error> {
+    let shop = open().await?;
+    let options = ["--wallet", r#"{"broken":true}"#, "--wallet", "{}", "--with", "0"];
+    let seen = shop.visit("/weather", &options).await?;
+    assert_clean(&seen);
+    assert_eq!(texts(&seen, "buttons"), ["Test Wallet"]);
+    assert_eq!(seen["asked"], json!([0, 5]), "{seen}");
+    shop.assert_paid(1)
+}
