@@ -214,13 +214,14 @@
     [/signature|smart_wallet|6492/, () => "The signature of this wallet was not accepted."],
     [/simulation_failed|transaction_failed/, () => "The payment could not be carried out on the chain."],
   ];
+  // Quotes of one and the same price differ from answer to answer.
+  const asked = ({ accepts }) => JSON.stringify(accepts, (key, part) => (key === "quote" ? undefined : part));
   const refused = (challenge, response) => {
     const receipt = fromBase64(response.headers.get("PAYMENT-RESPONSE") ?? "");
     const reason = cut(receipt?.errorReason || challenge.error, 128);
     const { token } = held.choice;
     const words = REASONS.find(([pattern]) => pattern.test(reason))?.[1](token) ?? `The shop says: ${reason}.`;
-    const same = JSON.stringify(challenge.accepts) === JSON.stringify(terms.accepts);
-    if (same) return free(`The payment was refused. ${words} Nothing was charged.`, true);
+    if (asked(challenge) === asked(terms)) return free(`The payment was refused. ${words} Nothing was charged.`, true);
     held = null;
     doubt("The price has changed, and nothing was charged. Reload this page to see it.", "reload");
   };
