@@ -104,6 +104,13 @@ async fn wallet_that_asks_something_already_is_told_in_words() -> Result<(), Err
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn words_of_a_wallet_that_fails_are_shown() -> Result<(), Error> {
+    let said = said_when_refused("eth_requestAccounts", "-32603").await?;
+    assert_eq!(said, "Test Wallet says: No. Nothing was paid.");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hostile_name_and_icon_of_a_wallet_do_nothing_and_load_nothing() -> Result<(), Error> {
     let name = &HOSTILE[..40];
     let script = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'>\

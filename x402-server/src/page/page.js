@@ -112,7 +112,7 @@
     if (error instanceof Told) return error.message;
     if (error?.code === 4001) return declined;
     if (error?.code === -32002) return `${wallet.name} is already asking something: open it and answer there.`;
-    return `${wallet.name} says: ${cut(error?.message, 200) || "no"}. Nothing was paid.`;
+    return `${wallet.name} says: ${cut(error?.message, 200).replace(/\.$/, "") || "no"}. Nothing was paid.`;
   };
 
   const sign = async (wallet, choice, ask) => {
