@@ -160,7 +160,7 @@ fn gate(request: &HttpRequest, tag: &'static Tag) -> Result<Gate, Turned> {
         );
         return Err(Turned::NotSetUp);
     };
-    paywall.tagged(tag).map_err(|error| {
+    paywall.tagged_for(tag, &Head(request)).map_err(|error| {
         tracing::error!(handler, %error, "a handler with #[paid] cannot be sold");
         Turned::NotSetUp
     })

@@ -171,7 +171,8 @@ fn gate(parts: &Parts, tag: &'static Tag) -> Result<Gate, Misplaced> {
         return Err(Misplaced::PricedTwice);
     }
     let paywall = parts.extensions.get::<Paywall>().ok_or(Misplaced::NoPaywall)?;
-    paywall.tagged(tag).map_err(|error| Misplaced::Config(error.to_string()))
+    let gate = paywall.tagged_for(tag, &Head::new(parts));
+    gate.map_err(|error| Misplaced::Config(error.to_string()))
 }
 
 impl Misplaced {

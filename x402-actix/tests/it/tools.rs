@@ -99,3 +99,82 @@ async fn handlers_that_were_told_of_are_listed_before_their_first_request() {
     assert_eq!(sold.body, "Ha ha");
     assert_eq!(site.paywall.directory().routes.len(), 2);
 }
+
+/// What is listed, as `GET /path price`.
+async fn listed(site: &Site) -> Vec<String> {
+    let told = site.get("/.well-known/x402", &[]).await.json();
+    let routes = told["routes"].as_array().unwrap().iter();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    routes
+        .map(|it| [&it["method"], &it["path"], &it["prices"][0]["amount"]].map(text).join(" "))
+        .collect()
+}
+
+#[actix_web::test]
+async fn a_handler_that_does_not_say_its_route_is_listed_where_a_request_has_found_it() {
+    #[paid("$0.01")]
+    async fn weather(_: web::Query<Vec<(String, String)>>) -> &'static str {
+        MARKER
+    }
+    #[paid("$0.02")]
+    async fn anything() -> &'static str {
+        MARKER
+    }
+    #[paid("$0.03", route = "GET /said/{so}")]
+    async fn said() -> &'static str {
+        MARKER
+    }
+    #[paid("$0.04")]
+    async fn fallback() -> &'static str {
+        MARKER
+    }
+    #[actix_web::get("/named/{name}")]
+    #[paid("$0.05")]
+    async fn named() -> &'static str {
+        MARKER
+    }
+
+    let site = Site::prepare().await;
+    let paywall = site.paywall.clone();
+    let site = site.serve(move |config| {
+        let weather = web::resource("/weather/{city}")
+            .get(weather)
+            .post(weather)
+            .route(web::head().to(weather));
+        config
+            .app_data(paywall.clone())
+            .service(paywall.directory_resource())
+            .service(web::scope("/api").service(weather))
+            .route("/anything", web::route().to(anything))
+            .route("/else/{here}", web::get().to(said))
+            .service(named)
+            .default_service(web::route().to(fallback));
+    });
+    for (method, path) in [
+        // They tell of no route of their own.
+        ("HEAD", "/api/weather/paris"),
+        ("OPTIONS", "/anything"),
+        ("XYZZY", "/anything"),
+        // There is no route.
+        ("GET", "/nowhere/paris"),
+    ] {
+        site.ask(method, path, &[]).await;
+        assert!(listed(&site).await.is_empty(), "{method} {path}");
+    }
+    for (method, path, news) in [
+        ("GET", "/api/weather/paris", Some("GET /api/weather/{city} 0.01")),
+        ("GET", "/api/weather/rome?word=x", None),
+        ("POST", "/api/weather/rome", Some("POST /api/weather/{city} 0.01")),
+        ("DELETE", "/anything", Some("DELETE /anything 0.02")),
+        ("GET", "/else/where", Some("GET /said/{so} 0.03")),
+        ("GET", "/named/paris", Some("GET /named/{name} 0.05")),
+    ] {
+        let mut before = listed(&site).await;
+        site.ask(method, path, &[]).await.assert_refused(402);
+        before.extend(news.map(str::to_owned));
+        assert_eq!(listed(&site).await, before, "{method} {path}");
+    }
+    let told = site.get("/.well-known/x402", &[]).await;
+    assert_eq!(told.json()["resources"][0], format!("{SITE}/api/weather/{{city}}"));
+    assert!(!told.body.contains("paris") && !told.body.contains("rome"));
+}

@@ -3,7 +3,7 @@
 use crate::common::{MARKER, SITE, Site, sell};
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use x402_axum::{Mistake, Payment, paid};
 
 #[derive(Clone, serde::Deserialize)]
@@ -70,4 +70,71 @@ async fn handlers_that_were_told_of_are_listed_before_their_first_request() {
     let site = site.serve(router.with_state(greeting).layer(paywall)).await;
     assert!(site.get("/weather?word=x", &[]).await.challenge().is_some());
     assert_eq!(site.paywall.directory().routes.len(), 2);
+}
+
+/// What is listed, as `GET /path price`.
+async fn listed(site: &Site) -> Vec<String> {
+    let told = site.get("/.well-known/x402", &[]).await.json();
+    let routes = told["routes"].as_array().unwrap().iter();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    routes
+        .map(|it| [&it["method"], &it["path"], &it["prices"][0]["amount"]].map(text).join(" "))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_does_not_say_its_route_is_listed_where_a_request_has_found_it() {
+    #[paid("$0.01")]
+    async fn weather(_: Query<Greeting>) -> &'static str {
+        MARKER
+    }
+    #[paid("$0.02")]
+    async fn anything() -> &'static str {
+        MARKER
+    }
+    #[paid("$0.03", route = "GET /said/{so}")]
+    async fn said() -> &'static str {
+        MARKER
+    }
+    #[paid("$0.04")]
+    async fn fallback() -> &'static str {
+        MARKER
+    }
+
+    let site = Site::prepare().await;
+    let weather = Router::new().route("/weather/{city}", get(weather).post(weather));
+    let router = Router::new()
+        .nest("/api", weather)
+        .route("/anything", any(anything))
+        .route("/else/{here}", get(said))
+        .fallback(fallback)
+        .layer(site.paywall.clone())
+        .merge(site.paywall.directory_routes());
+    let site = site.serve(router).await;
+    for (method, path) in [
+        // They tell of no route of their own.
+        ("HEAD", "/api/weather/paris"),
+        ("OPTIONS", "/anything"),
+        ("XYZZY", "/anything"),
+        // There is no route.
+        ("GET", "/nowhere/paris"),
+    ] {
+        site.ask(method, path, &[]).await;
+        assert!(listed(&site).await.is_empty(), "{method} {path}");
+    }
+    for (method, path, news) in [
+        ("GET", "/api/weather/paris", Some("GET /api/weather/{city} 0.01")),
+        ("GET", "/api/weather/rome?word=x", None),
+        ("POST", "/api/weather/rome", Some("POST /api/weather/{city} 0.01")),
+        ("DELETE", "/anything", Some("DELETE /anything 0.02")),
+        ("GET", "/else/where", Some("GET /said/{so} 0.03")),
+    ] {
+        let mut before = listed(&site).await;
+        site.ask(method, path, &[]).await.assert_refused(402);
+        before.extend(news.map(str::to_owned));
+        assert_eq!(listed(&site).await, before, "{method} {path}");
+    }
+    let told = site.get("/.well-known/x402", &[]).await;
+    assert_eq!(told.json()["resources"][0], format!("{SITE}/api/weather/{{city}}"));
+    assert!(!told.body.contains("paris") && !told.body.contains("rome"));
 }

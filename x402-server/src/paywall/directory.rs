@@ -19,8 +19,11 @@ pub(super) use registry::Registry;
 /// Indexers read `version` and `resources`; the rest is for agents, and for people who write them.
 /// Has the routes that were said with [`Price::route`](crate::Price::route), with
 /// [`DynamicPrice::route`](crate::DynamicPrice::route) or in a price list, as long as there are gates of
-/// them. Handlers with an attribute are in it from their first request on, or from when the adapter's
-/// `Paywall::list` was told of them.
+/// them. Handlers with an attribute that says their route are in it from their first request on, or from
+/// when the adapter's `Paywall::list` was told of them; those with one that does not, from their first
+/// request on, at its method and the route that the framework has found for it, such as
+/// `/weather/{city}`: at a thousand such routes, and no more. What comes by `HEAD` or `OPTIONS`, or where
+/// the framework has found no route, as with a fallback, lists nothing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -121,6 +124,7 @@ impl Paywall {
         for alive in alive {
             match alive {
                 Alive::Fixed(offered) => routes.extend(ListedRoute::fixed(offered, site)),
+                Alive::At(route, offered) => routes.extend(ListedRoute::at(route, offered, site)),
                 Alive::PerRequest(price) => {
                     routes.extend(ListedRoute::per_request(price.about(), site));
                 }
@@ -164,7 +168,11 @@ impl Directory {
 
 impl ListedRoute {
     fn fixed(offered: &Offered, site: &str) -> Option<Self> {
-        let (method, path) = offered.found_at()?.split_once(' ')?;
+        Self::at(offered.found_at()?, offered, site)
+    }
+
+    fn at(route: &str, offered: &Offered, site: &str) -> Option<Self> {
+        let (method, path) = route.split_once(' ')?;
         let terms = offered.terms(method, &[site, path].concat());
         Some(Self {
             pricing: ListedPricing::Fixed,

@@ -4,6 +4,7 @@ mod about;
 mod builder;
 mod directory;
 mod dynamic;
+mod found;
 mod inquiry;
 mod listing;
 mod mistake;

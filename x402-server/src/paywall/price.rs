@@ -102,9 +102,15 @@ impl Price {
     /// [`ConfigError`] where an offer cannot be made of it, or the facilitator, as far as it has said
     /// so, does not settle it.
     pub fn gate(&self) -> Result<Gate, ConfigError> {
+        self.sold().map(|(gate, _)| gate)
+    }
+
+    /// The gate, and what is asked there.
+    pub(super) fn sold(&self) -> Result<(Gate, Offered), ConfigError> {
         let offered = self.offered(None)?;
         self.paywall.inner.listed.list(&offered);
-        Ok(Gate::fixed(Arc::clone(&self.paywall.inner.shared), offered))
+        let gate = Gate::fixed(Arc::clone(&self.paywall.inner.shared), offered.clone());
+        Ok((gate, offered))
     }
 
     /// What is asked at this price; where it may soon be another, with quotes.

@@ -4,8 +4,9 @@ use std::sync::{PoisonError, RwLock};
 
 use x402_types::{Money, Network};
 
+use super::found::Found;
 use super::{ConfigError, Mistake, Paywall, Price};
-use crate::engine::Gate;
+use crate::engine::{Gate, Offered, RequestHead};
 
 /// What `#[paid]` says of a handler: all that a price needs but the paywall.
 ///
@@ -149,10 +150,11 @@ impl Tag {
     }
 }
 
-/// The gates of a paywall's tags, by the tags' addresses.
+/// What is sold by a paywall's tags, by the tags' addresses.
 #[derive(Debug, Default)]
 pub(super) struct Tagged {
-    gates: RwLock<HashMap<usize, Gate>>,
+    sold: RwLock<HashMap<usize, (Gate, Offered)>>,
+    found: Found,
 }
 
 impl Paywall {
@@ -162,14 +164,39 @@ impl Paywall {
     /// # Errors
     /// [`ConfigError`] as [`price`](Self::price) and [`Price::gate`].
     pub fn tagged(&self, tag: &'static Tag) -> Result<Gate, ConfigError> {
-        let gates = &self.inner.tagged.gates;
-        let address = ptr::from_ref(tag).addr();
-        if let Some(gate) = gates.read().unwrap_or_else(PoisonError::into_inner).get(&address) {
-            return Ok(gate.clone());
+        self.sold(tag).map(|(gate, _)| gate)
+    }
+
+    /// The gate of a handler with `#[paid]` to which a request has come. Where the handler does not say
+    /// its route, the [directory](Self::directory) has it from then on at the method of the request and
+    /// the route that the framework has found for it; at a thousand such routes, and no more.
+    ///
+    /// # Errors
+    /// [`ConfigError`] as [`tagged`](Self::tagged).
+    pub fn tagged_for<H: RequestHead + ?Sized>(
+        &self,
+        tag: &'static Tag,
+        head: &H,
+    ) -> Result<Gate, ConfigError> {
+        let (gate, offered) = self.sold(tag)?;
+        if tag.route.is_none()
+            && let Some(pattern) = head.route()
+            && let Some(route) = self.inner.tagged.found.find(head.method(), &pattern)
+        {
+            self.inner.listed.list_at(route, &offered);
         }
-        let gate = tag.price(self).and_then(|price| price.gate())?;
-        let mut gates = gates.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(gates.entry(address).or_insert(gate).clone())
+        Ok(gate)
+    }
+
+    fn sold(&self, tag: &'static Tag) -> Result<(Gate, Offered), ConfigError> {
+        let sold = &self.inner.tagged.sold;
+        let address = ptr::from_ref(tag).addr();
+        if let Some(known) = sold.read().unwrap_or_else(PoisonError::into_inner).get(&address) {
+            return Ok(known.clone());
+        }
+        let made = tag.price(self).and_then(|price| price.sold())?;
+        let mut sold = sold.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(sold.entry(address).or_insert(made).clone())
     }
 
     /// Makes the gate of a handler with `#[paid]` before its first request, so that the

@@ -28,6 +28,8 @@ struct State {
 #[derive(Debug)]
 enum Listed {
     Fixed(WeakOffered),
+    /// At this route, which it does not say.
+    At(Arc<str>, WeakOffered),
     PerRequest(Weak<DynamicPrice>),
     /// All of a price list.
     Table(Weak<[Offered]>),
@@ -36,6 +38,7 @@ enum Listed {
 /// The same, where there is.
 pub(super) enum Alive {
     Fixed(Offered),
+    At(Arc<str>, Offered),
     PerRequest(Arc<DynamicPrice>),
     Table(Arc<[Offered]>),
 }
@@ -63,6 +66,11 @@ impl Registry {
         if offered.found_at().is_some() {
             self.add(Listed::Fixed(offered.downgrade()));
         }
+    }
+
+    /// Lists what is asked at a route that was not said, but found.
+    pub(in crate::paywall) fn list_at(&self, route: String, offered: &Offered) {
+        self.add(Listed::At(route.into(), offered.downgrade()));
     }
 
     /// Lists that the price of a route is told with each request, where it was said which.
@@ -125,6 +133,9 @@ impl Listed {
     fn upgrade(&self) -> Option<Alive> {
         match self {
             Self::Fixed(offered) => offered.upgrade().map(Alive::Fixed),
+            Self::At(route, offered) => {
+                offered.upgrade().map(|offered| Alive::At(Arc::clone(route), offered))
+            }
             Self::PerRequest(price) => price.upgrade().map(Alive::PerRequest),
             Self::Table(offered) => offered.upgrade().map(Alive::Table),
         }
@@ -132,7 +143,7 @@ impl Listed {
 
     fn is_gone(&self) -> bool {
         match self {
-            Self::Fixed(offered) => offered.is_gone(),
+            Self::Fixed(offered) | Self::At(_, offered) => offered.is_gone(),
             Self::PerRequest(price) => price.strong_count() == 0,
             Self::Table(offered) => offered.strong_count() == 0,
         }
