@@ -132,7 +132,10 @@ pub(crate) enum Ambiguous {
 fn headers<H: RequestHead + ?Sized>(head: &H) -> Vec<(String, Vec<u8>)> {
     let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
     for (name, value) in head.headers() {
-        let begun = headers.iter_mut().find(|(known, _)| name == "cookie" && known == name);
+        let begun = match name {
+            "cookie" => headers.iter_mut().find(|(known, _)| known == name),
+            _ => None,
+        };
         match begun {
             Some((_, cookies)) => {
                 cookies.extend_from_slice(b"; ");
