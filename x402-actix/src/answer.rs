@@ -13,11 +13,29 @@ use x402_server::{Reply, StoredAnswer, Ticket};
 
 use crate::body::{OfHandler, PaidBody};
 
-/// Brings a handler's answer to its client.
-pub(crate) async fn finish<B>(
-    ticket: Box<Ticket>,
-    answer: HttpResponse<B>,
-) -> HttpResponse<PaidBody<B>>
+/// On what terms a request is served.
+pub(crate) enum Terms {
+    Paid(Box<Ticket>),
+    GivenAway,
+    Free,
+}
+
+impl Terms {
+    /// Brings the handler's answer to its client.
+    pub(crate) async fn bring<B>(self, answer: HttpResponse<B>) -> HttpResponse<PaidBody<B>>
+    where
+        B: MessageBody + 'static,
+    {
+        match self {
+            Self::Paid(ticket) => finish(ticket, answer).await,
+            Self::GivenAway => given_away(answer),
+            Self::Free => bodiless(answer),
+        }
+    }
+}
+
+/// Brings a handler's answer to its client, and settles.
+async fn finish<B>(ticket: Box<Ticket>, answer: HttpResponse<B>) -> HttpResponse<PaidBody<B>>
 where
     B: MessageBody + 'static,
 {

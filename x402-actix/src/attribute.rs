@@ -10,10 +10,10 @@ use std::task::{Context, Waker};
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, Responder};
-use x402_server::{Admission, Gate, Tag, Ticket};
+use x402_server::{Admission, Gate, Tag};
 
 use crate::Paywall;
-use crate::answer::{bodiless, finish, given_away};
+use crate::answer::Terms;
 use crate::failure::Turned;
 use crate::head::Head;
 
@@ -34,13 +34,6 @@ enum Inner<T> {
 type Read<T> = Box<dyn FnOnce(HttpRequest) -> Reading<T>>;
 
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
-
-/// On what terms a request is served.
-enum Terms {
-    Paid(Box<Ticket>),
-    Free,
-    GivenAway,
-}
 
 impl<T> Unpaid<T> {
     /// Asks for the payment, serves, and settles; or answers why the handler's arguments cannot be
@@ -64,12 +57,7 @@ impl<T> Unpaid<T> {
             Ok(arguments) => handler(arguments).await.respond_to(&request).map_into_boxed_body(),
             Err(unread) => HttpResponse::from_error(unread),
         };
-        let answer = match terms {
-            Terms::Paid(ticket) => finish(ticket, answer).await,
-            Terms::Free => bodiless(answer),
-            Terms::GivenAway => given_away(answer),
-        };
-        answer.map_into_boxed_body()
+        terms.bring(answer).await.map_into_boxed_body()
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use actix_web::{Error, HttpMessage};
 use x402_server::{Admission, FirstLook, Gate};
 
-use crate::answer::{again, bodiless, finish, given_away, priced_twice, rejected};
+use crate::answer::{Terms, again, priced_twice, rejected};
 use crate::body::PaidBody;
 use crate::failure::{failed, failed_as_given, failed_for_free};
 use crate::head::Head;
@@ -102,28 +102,26 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    let ticket = match admission.await {
-        Admission::Admit(ticket) => ticket,
+    let (payment, terms) = match admission.await {
+        Admission::Admit(ticket) => (Some(ticket.payment().clone()), Terms::Paid(ticket)),
+        Admission::GivenAway(payment) => (payment, Terms::GivenAway),
+        Admission::Free => (None, Terms::Free),
         Admission::Reject(reply) => return Ok(request.into_response(rejected(reply))),
         Admission::Again(stored) => return Ok(request.into_response(again(&stored))),
-        Admission::Free => {
-            let answer = inner.call(request).await.map_err(failed_for_free)?;
-            let (request, answer) = answer.into_parts();
-            return Ok(ServiceResponse::new(request, bodiless(answer)));
-        }
-        Admission::GivenAway(payment) => {
-            payment.and_then(|payment| request.extensions_mut().insert(payment));
-            let answer = inner.call(request).await.map_err(failed_as_given)?;
-            let (request, answer) = answer.into_parts();
-            return Ok(ServiceResponse::new(request, given_away(answer)));
-        }
     };
-    request.extensions_mut().insert(ticket.payment().clone());
+    payment.and_then(|payment| request.extensions_mut().insert(payment));
+    // In one place: each would have room of its own for what the handler needs.
     let (request, answer) = match inner.call(request).await {
         Ok(answer) => answer.into_parts(),
-        Err(error) => return Err(failed(ticket, error).await),
+        Err(error) => {
+            return Err(match terms {
+                Terms::Paid(ticket) => failed(ticket, error).await,
+                Terms::GivenAway => failed_as_given(error),
+                Terms::Free => failed_for_free(error),
+            });
+        }
     };
-    Ok(ServiceResponse::new(request, finish(ticket, answer).await))
+    Ok(ServiceResponse::new(request, terms.bring(answer).await))
 }
 
 /// The answer of a [`GateService`].

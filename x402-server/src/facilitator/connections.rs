@@ -3,10 +3,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
-use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::{Handle, Id};
 
@@ -31,7 +30,6 @@ enum Connector {
     Tls(HttpsConnector<HttpConnector>),
 }
 
-#[derive(Clone)]
 enum Pool {
     Plain(Client<HttpConnector, Full<Bytes>>),
     Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
@@ -56,38 +54,36 @@ impl Connections {
         Ok(Self { shared: Arc::new(Shared { connector, pools: RwLock::default() }) })
     }
 
-    pub(super) async fn request(
-        &self,
-        request: http::Request<Full<Bytes>>,
-    ) -> Result<http::Response<Incoming>, Error> {
-        let asked = match self.pool() {
-            Pool::Plain(client) => client.request(request),
-            Pool::Tls(client) => client.request(request),
-        };
-        asked.await
-    }
-
-    /// The connections of this runtime.
-    fn pool(&self) -> Pool {
+    /// Sends a request over the connections of this runtime.
+    pub(super) fn request(&self, request: http::Request<Full<Bytes>>) -> ResponseFuture {
         let runtime = Handle::try_current().ok().map(|runtime| runtime.id());
-        let of_this = |(id, pool): &(Option<Id>, Pool)| (*id == runtime).then(|| pool.clone());
         let Shared { connector, pools } = &*self.shared;
         let known = pools.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = known.iter().find_map(of_this) {
-            return pool;
+        if let Some((_, pool)) = known.iter().find(|(id, _)| *id == runtime) {
+            return pool.request(request);
         }
         drop(known);
         let mut pools = pools.write().unwrap_or_else(PoisonError::into_inner);
         // A runtime of several threads may have got here more than once.
-        if let Some(pool) = pools.iter().find_map(of_this) {
-            return pool;
+        if let Some((_, pool)) = pools.iter().find(|(id, _)| *id == runtime) {
+            return pool.request(request);
         }
         if pools.len() >= MOST_POOLS {
             pools.remove(0);
         }
         let pool = connector.pool();
-        pools.push((runtime, pool.clone()));
-        pool
+        let response = pool.request(request);
+        pools.push((runtime, pool));
+        response
+    }
+}
+
+impl Pool {
+    fn request(&self, request: http::Request<Full<Bytes>>) -> ResponseFuture {
+        match self {
+            Self::Plain(client) => client.request(request),
+            Self::Tls(client) => client.request(request),
+        }
     }
 }
 

@@ -36,10 +36,10 @@ impl<B> Body<B> {
         Self { kind: Kind::Whole { body: Full::new(body.into()) } }
     }
 
-    pub(super) fn read(data: Bytes, trailers: Option<HeaderMap>) -> Self {
+    pub(super) fn read(data: Bytes, trailers: Option<Box<HeaderMap>>) -> Self {
         match trailers {
             None => Self::whole(data),
-            Some(trailers) => Self::begun(Begun::ended(data, trailers)),
+            Some(trailers) => Self::begun(Begun::ended(data, *trailers)),
         }
     }
 

@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::Body;
 use super::answer::{again, bodiless, finish, given_away, rejected};
-use crate::{Admission, Question};
+use crate::{Admission, Question, Ticket};
 
 pin_project! {
     /// The answer of a [`GateService`](super::GateService).
@@ -85,18 +85,27 @@ where
     R: http_body::Body<Data = Bytes> + Send + 'static,
 {
     Box::pin(async move {
-        let ticket = match question.admit().await {
-            Admission::Admit(ticket) => ticket,
+        let (payment, way) = match question.admit().await {
+            Admission::Admit(ticket) => (Some(ticket.payment().clone()), Way::Paid(ticket)),
+            Admission::GivenAway(payment) => (payment, Way::GivenAway),
+            Admission::Free => (None, Way::Bodiless),
             Admission::Reject(reply) => return Ok(rejected(reply)),
             Admission::Again(stored) => return Ok(again(&stored)),
-            Admission::Free => return Ok(bodiless(service.call(request).await?)),
-            Admission::GivenAway(payment) => {
-                payment.and_then(|payment| request.extensions_mut().insert(payment));
-                return Ok(given_away(service.call(request).await?));
-            }
         };
-        request.extensions_mut().insert(ticket.payment().clone());
+        payment.and_then(|payment| request.extensions_mut().insert(payment));
+        // In one place: each would have room of its own for what the handler needs.
         let answer = service.call(request).await?;
-        Ok(finish(ticket, answer).await)
+        Ok(match way {
+            Way::Paid(ticket) => finish(ticket, answer).await,
+            Way::GivenAway => given_away(answer),
+            Way::Bodiless => bodiless(answer),
+        })
     })
+}
+
+/// How the handler's answer is brought to the client.
+enum Way {
+    Paid(Box<Ticket>),
+    GivenAway,
+    Bodiless,
 }

@@ -10,8 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 
 /// A body that has been read before it leaves.
 pub(super) enum Read<R> {
-    /// All of it, with its trailers.
-    Whole(Bytes, Option<HeaderMap>),
+    /// All of it, with its trailers: hardly ever any, and large.
+    Whole(Bytes, Option<Box<HeaderMap>>),
     /// It is longer than it may be.
     TooLong(R),
     /// It broke off.
@@ -58,7 +58,7 @@ async fn read<B: Body<Data = Bytes>>(mut body: Pin<&mut B>, limit: usize) -> Rea
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(other) => {
-                trailers = other.into_trailers().ok();
+                trailers = other.into_trailers().ok().map(Box::new);
                 continue;
             }
         };
