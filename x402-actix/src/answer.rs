@@ -59,29 +59,37 @@ pub(crate) fn given_away<B: MessageBody>(answer: HttpResponse<B>) -> HttpRespons
 pub(crate) fn rejected<B: MessageBody>(mut reply: Reply) -> HttpResponse<PaidBody<B>> {
     let headers = std::mem::take(&mut reply.headers);
     let mut answer = of_paywall(layer::rejected(reply));
+    answer.headers_mut().reserve(headers.len());
     for (name, value) in headers {
         if let Some(value) = converted(value) {
-            answer.headers_mut().insert(actix::HeaderName::from_static(name), value);
+            answer.headers_mut().insert(named(name), value);
         }
     }
     answer
 }
 
-/// Bytes from which on a value is worth remembering: looking at each of them again is a third of what
-/// the terms of a route cost.
-const LONG: usize = 256;
-/// Long values that a worker remembers: those of as many routes.
+/// A header that the paywall sets. Those of most answers need not be looked up each time.
+fn named(name: &'static str) -> actix::HeaderName {
+    const PAYMENT_REQUIRED: actix::HeaderName = actix::HeaderName::from_static("payment-required");
+    match name {
+        "content-type" => actix::CONTENT_TYPE,
+        "cache-control" => actix::CACHE_CONTROL,
+        "vary" => actix::VARY,
+        "payment-required" => PAYMENT_REQUIRED,
+        other => actix::HeaderName::from_static(other),
+    }
+}
+
+/// Values that a worker remembers: those that all answers have, and the terms of some routes.
 const REMEMBERED: usize = 16;
 
 thread_local! {
-    /// The long values that came last. Those of a route are the same bytes, in the same place.
+    /// The values that came last: to look at each of their bytes again is a third of what the terms of a
+    /// route cost. Those of a route are the same bytes, in the same place.
     static KNOWN: RefCell<VecDeque<(Bytes, actix::HeaderValue)>> = const { RefCell::new(VecDeque::new()) };
 }
 
 fn converted(value: Bytes) -> Option<actix::HeaderValue> {
-    if value.len() < LONG {
-        return actix::HeaderValue::from_maybe_shared(value).ok();
-    }
     KNOWN.with_borrow_mut(|known| {
         // Held here, the place is nobody else's.
         let same = |(it, _): &&(Bytes, _)| it.as_ptr() == value.as_ptr() && it.len() == value.len();

@@ -89,10 +89,24 @@ pub fn rejected<R>(reply: Reply) -> Response<Body<R>> {
     response.headers_mut().reserve(headers.len());
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_maybe_shared(value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
+            response.headers_mut().insert(named(name), value);
         }
     }
     response
+}
+
+/// A header that the paywall sets. Those of most answers need not be looked up each time.
+fn named(name: &'static str) -> HeaderName {
+    const PAYMENT_REQUIRED: HeaderName = HeaderName::from_static("payment-required");
+    const PAYMENT_RESPONSE: HeaderName = HeaderName::from_static("payment-response");
+    match name {
+        "content-type" => CONTENT_TYPE,
+        "cache-control" => CACHE_CONTROL,
+        "vary" => VARY,
+        "payment-required" => PAYMENT_REQUIRED,
+        "payment-response" => PAYMENT_RESPONSE,
+        other => HeaderName::from_static(other),
+    }
 }
 
 /// The answer of a price that stands behind another, for which the request is paid already: the
@@ -148,7 +162,7 @@ fn finished<R>(
     keep_from_caches(answer.headers_mut());
     for (name, value) in receipt {
         if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-            answer.headers_mut().insert(HeaderName::from_static(name), value);
+            answer.headers_mut().insert(named(name), value);
         }
     }
     answer
