@@ -9,7 +9,12 @@ use std::time::{Duration, Instant};
 use benches::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+
+/// Connections that wait for their first answer at one time. With more, the kernel's queue of those that
+/// are not accepted yet runs over, and resets some of them: whatever the server, and before it knows.
+const CONNECTING: usize = 256;
 
 /// Sends requests over so many connections for so long; requests per second. `request` makes the
 /// n-th, all of them different where they have to be; every answer must have this status.
@@ -23,9 +28,12 @@ pub(crate) async fn requests_per_second(
     let next = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
     let mut clients = JoinSet::new();
+    let connecting = Arc::new(Semaphore::new(CONNECTING));
     for _ in 0..connections {
         let (request, next) = (Arc::clone(&request), Arc::clone(&next));
+        let connecting = Arc::clone(&connecting);
         clients.spawn(async move {
+            let mut turn = Some(connecting.acquire_owned().await?);
             let mut stream = TcpStream::connect(server).await?;
             stream.set_nodelay(true)?;
             let mut buffer = Vec::with_capacity(16 * 1024);
@@ -34,6 +42,7 @@ pub(crate) async fn requests_per_second(
                 let Some(bytes) = request(next.fetch_add(1, Ordering::Relaxed)) else { break };
                 stream.write_all(&bytes).await?;
                 read_answer(&mut stream, &mut buffer, status).await?;
+                drop(turn.take());
                 answered += 1;
             }
             Ok::<_, Error>(answered)
