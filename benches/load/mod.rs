@@ -12,9 +12,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Connections that wait for their first answer at one time. With more, the kernel's queue of those that
-/// are not accepted yet runs over, and resets some of them: whatever the server, and before it knows.
-const CONNECTING: usize = 256;
+/// Connections that wait for their first answer at one time. The kernel keeps a queue of 128 that are not
+/// accepted yet, and resets some where it runs over: whatever the server, and before it knows.
+const CONNECTING: usize = 64;
 
 /// Sends requests over so many connections for so long; requests per second. `request` makes the
 /// n-th, all of them different where they have to be; every answer must have this status.
