@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use benches::Error;
+use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 /// Connections that wait for their first answer at one time. The kernel keeps a queue of 128 that are not
 /// accepted yet, and resets some where it runs over: whatever the server, and before it knows.
 const CONNECTING: usize = 64;
+const LENGTH: &[u8] = b"\r\ncontent-length: ";
 
 /// Sends requests over so many connections for so long; requests per second. `request` makes the
 /// n-th, all of them different where they have to be; every answer must have this status.
@@ -65,19 +67,18 @@ async fn read_answer(
         if stream.read_buf(buffer).await? == 0 {
             return Err("the server hung up".into());
         }
-        if let Some(end) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+        if let Some(end) = memmem::find(buffer, b"\r\n\r\n") {
             break end + 4;
         }
     };
-    let text = std::str::from_utf8(buffer.get(..head).unwrap_or_default())?;
-    if text.split(' ').nth(1) != Some(status) {
+    let text = buffer.get(..head).unwrap_or_default();
+    if text.get("HTTP/1.1 ".len()..).is_none_or(|it| !it.starts_with(status.as_bytes())) {
         return Err(format!("expected {status}, not {}", String::from_utf8_lossy(buffer)).into());
     }
-    let length = text
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .ok_or("an answer without a length")?
-        .parse::<usize>()?;
+    let at = memmem::find(text, LENGTH).ok_or("an answer without a length")?;
+    let rest = text.get(at + LENGTH.len()..).unwrap_or_default();
+    let digits = rest.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let length = std::str::from_utf8(digits)?.parse::<usize>()?;
     while buffer.len() < head + length {
         if stream.read_buf(buffer).await? == 0 {
             return Err("the server hung up".into());

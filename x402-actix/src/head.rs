@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::{ACCEPT, HeaderName, USER_AGENT};
 use x402_server::RequestHead;
 
 /// A request as the engine sees it. Its address is whole, in whatever scope.
@@ -24,10 +25,25 @@ impl RequestHead for Head<'_> {
     }
 
     fn header_values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
-        self.0.headers().get_all(name).map(|value| value.as_bytes())
+        self.0.headers().get_all(named(name)).map(|value| value.as_bytes())
     }
 
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+}
+
+/// A header that the engine asks for. Those that every request is asked for need not be parsed each time.
+fn named(name: &'static str) -> HeaderName {
+    const PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("payment-signature");
+    const X_PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("x-payment-signature");
+    const X_PAYMENT: HeaderName = HeaderName::from_static("x-payment");
+    match name {
+        "payment-signature" => PAYMENT_SIGNATURE,
+        "x-payment-signature" => X_PAYMENT_SIGNATURE,
+        "x-payment" => X_PAYMENT,
+        "accept" => ACCEPT,
+        "user-agent" => USER_AGENT,
+        other => HeaderName::from_static(other),
     }
 }

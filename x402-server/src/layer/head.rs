@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use http::Uri;
+use http::header::{ACCEPT, HeaderName, USER_AGENT};
 
 use super::Framework;
 use crate::RequestHead;
@@ -37,10 +38,25 @@ impl<B> RequestHead for Head<'_, B> {
     }
 
     fn header_values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
-        self.request.headers().get_all(name).iter().map(|value| value.as_bytes())
+        self.request.headers().get_all(named(name)).iter().map(|value| value.as_bytes())
     }
 
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+}
+
+/// A header that the engine asks for. Those that every request is asked for need not be parsed each time.
+fn named(name: &'static str) -> HeaderName {
+    const PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("payment-signature");
+    const X_PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("x-payment-signature");
+    const X_PAYMENT: HeaderName = HeaderName::from_static("x-payment");
+    match name {
+        "payment-signature" => PAYMENT_SIGNATURE,
+        "x-payment-signature" => X_PAYMENT_SIGNATURE,
+        "x-payment" => X_PAYMENT,
+        "accept" => ACCEPT,
+        "user-agent" => USER_AGENT,
+        other => HeaderName::from_static(other),
     }
 }
