@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
-use super::admission::{Lapsed, Paid};
 use super::answers::Why;
 use super::head::RequestHead;
 use super::observed::{Awaited, Seen, span_of};
 use super::offered::Offered;
+use super::paid::{Lapsed, Paid};
 use super::payment::Payment;
 use super::purchase::Purchase;
 use super::reply::Reply;

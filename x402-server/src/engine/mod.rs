@@ -9,7 +9,8 @@
 //! | `offered` | what is asked for a route: its offers, and the terms that tell of them |
 //! | `undecided` | a request for which a price function or a hook must be asked |
 //! | `hooks`, `refused` | what a seller does at each step, and says no with |
-//! | `admission` | from a payment in a header to a claimed, verified one |
+//! | `paid` | from a payment in a header to one that is good, as far as can be told offline |
+//! | `admission` | from there to a claimed, verified one |
 //! | `sent` | the payment as it came, decoded and matched with an offer |
 //! | `challenge` | the 402, encoded once |
 //! | `claim` | the hold on a payment, given up when dropped |
@@ -20,7 +21,9 @@
 //! | `payment` | what the handler is told, and may say of what it charges |
 //! | `meter` | what is charged on a payment by `upto` |
 //! | `ticket` | what the handler runs under, and its end |
+//! | `believed` | what the facilitator is asked, and how far it is believed |
 //! | `settlement` | settling, and what its outcome means |
+//! | `unresolved` | an outcome that is not known is asked for until it is |
 //! | `insist` | what is settled is written down, though the store be out of order |
 //! | `caught` | waiting for what may panic |
 //! | `seen_through` | work that a client's hanging up does not end |
@@ -30,6 +33,7 @@
 
 mod admission;
 mod answers;
+mod believed;
 mod caught;
 mod challenge;
 mod claim;
@@ -42,6 +46,7 @@ mod meter;
 mod naming;
 mod observed;
 mod offered;
+mod paid;
 mod payment;
 mod purchase;
 mod refused;
@@ -54,6 +59,7 @@ mod shared;
 mod stored;
 mod ticket;
 mod undecided;
+mod unresolved;
 
 #[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;

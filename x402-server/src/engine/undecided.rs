@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use x402_types::{PaymentRequirements, Verbatim};
 
-use super::admission::{Lapsed, Paid};
 use super::answers::Why;
 use super::gate::{Admission, Matter, Pricing};
 use super::head::RequestHead;
 use super::hooks::Entry;
 use super::observed::{Fate, HOOKED, Seen};
 use super::offered::Offered;
+use super::paid::{Lapsed, Paid};
 use super::purchase::Purchase;
 use super::refused::Refused;
 use super::request_info::RequestInfo;
