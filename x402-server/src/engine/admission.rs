@@ -77,6 +77,10 @@ impl Paid {
             return Ok(self.ticket(hold, Some(receipt), None, room));
         }
         if self.offered.flow() == PaymentFlow::Upfront {
+            if shared.calls.available_permits() == 0 {
+                hold.give_back().await;
+                return Err(Why::Busy.into());
+            }
             if self.named.is_some() && !shared.identifiers.has_room(self.keeps()) {
                 hold.give_back().await;
                 return Err(Why::StoreFailed.into());
@@ -137,6 +141,7 @@ impl Paid {
 
     /// Asks the facilitator, which is seen.
     async fn ask(&self, shared: &Shared) -> Result<(), Why> {
+        let _turn = shared.calls.try_acquire().map_err(|_| Why::Busy)?;
         let (span, began) = (verifying(&self.payment), Instant::now());
         let asked = believed::verify(shared, &self.request, &self.payment).instrument(span.clone());
         let verified = asked.await;

@@ -16,6 +16,7 @@
 //! | our own configuration | 500 | no | unused |
 //! | an answer too long to be held back, or one that broke off | 500 | no | unused |
 //! | our store full or broken | 503 | no | unused |
+//! | too many payments under way | 503 | no | unused |
 //! | the facilitator is out of reach, or answers nonsense, before settlement | 502 | no | unused |
 //! | sent to be settled and not confirmed | 503 | no | held until known |
 //! | sent to be settled, and the answer lost or nonsense | 502 | no | held until known |
@@ -34,6 +35,8 @@ use crate::foreign::excerpt;
 
 /// Seconds after which a client may ask again for a payment whose outcome is not known yet.
 const RETRY_AFTER: &str = "5";
+/// Seconds after which a client may ask again where nothing stands in the way but others.
+const RETRY_SOON: &str = "1";
 /// Characters of a foreign reason that are passed on.
 const REASON_LIMIT: usize = 128;
 
@@ -55,6 +58,8 @@ pub(crate) enum Why {
     /// The name is another's.
     Renamed,
     StoreFailed,
+    /// The facilitator has been asked as much as it may be at one time.
+    Busy,
     FacilitatorFailed,
     Internal,
     SettlementFailed {
@@ -123,6 +128,12 @@ impl Why {
                 "Payments cannot be taken at the moment. Nothing was charged.",
             )
             .with_header("retry-after", RETRY_AFTER),
+            Self::Busy => Reply::error(
+                503,
+                "too_many_payments",
+                "Too many payments are under way. Nothing was charged: send the same payment again.",
+            )
+            .with_header("retry-after", RETRY_SOON),
             Self::FacilitatorFailed => Reply::error(
                 502,
                 "facilitator_unavailable",

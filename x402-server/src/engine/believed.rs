@@ -76,6 +76,12 @@ pub(super) async fn settle(shared: &Shared, settlement: &Settlement) -> Call {
     if settlement.amount.is_zero() {
         return Ok(Arc::new(nothing(settlement)));
     }
+    // What was verified is not turned away for a moment's rush. It waits where nothing was sent yet.
+    let waiting = pin!(timeout(shared.rules.settle_timeout, shared.calls.acquire()));
+    let Ok(Ok(Ok(_turn))) = caught(waiting).await else {
+        tracing::error!("too many payments are under way; this one was not sent to be settled");
+        return Err(Unsettled::NotSent);
+    };
     let began = Instant::now();
     // It may panic before there is anything to wait for.
     let asked = async { shared.facilitator.settle(&settlement.request).await };

@@ -181,6 +181,7 @@ pub(super) fn reason(why: &Why) -> &'static str {
         Why::Misnamed => "invalid_payment_identifier",
         Why::Renamed => "payment_identifier_conflict",
         Why::StoreFailed => "payments_unavailable",
+        Why::Busy => "too_many_payments",
         Why::FacilitatorFailed => "facilitator_unavailable",
         Why::Internal => "internal_error",
         Why::SettlementUnknown => "settlement_unknown",

@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Option<Handle>,
     /// Settlements under way.
     pub(crate) settlements: TaskTracker,
+    /// Turns to ask the facilitator for anything.
+    pub(crate) calls: Semaphore,
     /// Turns to ask for outcomes that are not known, however many there are of these.
     pub(crate) turns: Semaphore,
     pub(crate) hooks: Option<Arc<dyn DynHooks>>,

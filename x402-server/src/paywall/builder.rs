@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use x402_ledger::dynamic::{DynClaims, DynPayments};
 use x402_ledger::{Claims, MemoryStore, Payments};
 use x402_types::facilitator::Facilitator;
@@ -42,6 +43,7 @@ pub struct PaywallBuilder<P = Paywall> {
     held_back: usize,
     verify_timeout: Duration,
     settle_timeout: Duration,
+    calls_at_once: usize,
     answers: AnswerLimits,
     quote_key: Option<[u8; 32]>,
     paywall: PhantomData<fn() -> P>,
@@ -70,6 +72,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             held_back: 4 << 20,
             verify_timeout: Duration::from_secs(15),
             settle_timeout: Duration::from_secs(90),
+            calls_at_once: 1024,
             answers: AnswerLimits { each: 1 << 20, all: 256 << 20 },
             quote_key: None,
             paywall: PhantomData,
@@ -241,6 +244,15 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
     pub fn timeouts(mut self, verify: Duration, settle: Duration) -> Self {
         self.verify_timeout = verify;
         self.settle_timeout = settle;
+        self
+    }
+
+    /// For how many payments the facilitator is asked at one time, to verify or to settle. 1024 unless
+    /// said otherwise. Beyond that a payment is answered 503, uncharged, and can be sent again; one that
+    /// was verified before waits its turn to be settled, for as long as a settlement may take. So
+    /// neither a flood of payments nor a facilitator that is slow heaps up requests without end.
+    pub fn calls_at_once(mut self, calls: usize) -> Self {
+        self.calls_at_once = calls.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 

@@ -20,6 +20,7 @@ mod dropped;
 mod dynamic;
 mod extensions;
 mod facilitator_connections;
+mod flood;
 mod forwarding;
 mod handlers_answer;
 mod hooks;
