@@ -1,6 +1,7 @@
-use bytes::Bytes;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures_util::future::join_all;
 use x402_types::extensions::offer_receipt::{KEY, Offer, OfferDeclaration, Offers, Signed};
 use x402_types::extensions::{Declared, Extensions};
 use x402_types::header::{CHALLENGE_LIMIT, PAYMENT_REQUIRED};
@@ -18,9 +19,11 @@ impl OfferReceipts {
     pub(crate) async fn with_offers(self: &Arc<Self>, reply: Reply) -> Reply {
         let Some(terms) = terms(&reply) else { return reply };
         let now = seconds_since_1970();
+        let sign = |entry| self.offer(offer(entry, &terms.resource.url, self.valid_until(now)));
+        let signed = join_all(terms.accepts.iter().map(|entry| sign(entry))).await;
         let mut offers = Vec::new();
-        for (entry, index) in terms.accepts.iter().zip(0..) {
-            match self.offer(offer(entry, &terms.resource.url, self.valid_until(now))).await {
+        for (signed, index) in signed.into_iter().zip(0..) {
+            match signed {
                 Ok(signed) => offers.push(Signed { accept_index: Some(index), ..signed }),
                 Err(error) => tracing::warn!(%error, "an offer is told unsigned"),
             }

@@ -350,6 +350,16 @@ async fn whatever_becomes_of_signing_things_are_sold() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_signer_that_hangs_is_waited_for_once_however_many_offers_there_are() {
+    let signer = Counting::that(Does::Hang);
+    let several = |price: Price| price.clone().or(price.upto());
+    let shop = shop_with(OfferReceipts::eip712(signer.clone()), Goods::default(), several).await;
+    let asked = tokio::time::Instant::now();
+    assert!(offers(&shop.terms("/goods").await).is_none());
+    assert_eq!((asked.elapsed().as_secs(), signer.count()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_addresses_keeps_no_more_than_some_signatures_waiting() {
     let signer = Counting::that(Does::Hang);
     let shop = shop(OfferReceipts::eip712(signer.clone())).await;
