@@ -12,6 +12,7 @@ use x402_server::layer::{self, Body};
 use x402_server::{Reply, StoredAnswer, Ticket};
 
 use crate::body::{OfHandler, PaidBody};
+use crate::names::named;
 
 /// On what terms a request is served.
 pub(crate) enum Terms {
@@ -66,18 +67,6 @@ pub(crate) fn rejected<B: MessageBody>(mut reply: Reply) -> HttpResponse<PaidBod
         }
     }
     answer
-}
-
-/// A header that the paywall sets. Those of most answers need not be looked up each time.
-fn named(name: &'static str) -> actix::HeaderName {
-    const PAYMENT_REQUIRED: actix::HeaderName = actix::HeaderName::from_static("payment-required");
-    match name {
-        "content-type" => actix::CONTENT_TYPE,
-        "cache-control" => actix::CACHE_CONTROL,
-        "vary" => actix::VARY,
-        "payment-required" => PAYMENT_REQUIRED,
-        other => actix::HeaderName::from_static(other),
-    }
 }
 
 /// Values that a worker remembers: those that all answers have, and the terms of some routes.

@@ -1,8 +1,9 @@
 use std::borrow::Cow;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT, HeaderName, USER_AGENT};
 use x402_server::RequestHead;
+
+use crate::names::named;
 
 /// A request as the engine sees it. Its address is whole, in whatever scope.
 pub(crate) struct Head<'a>(pub(crate) &'a HttpRequest);
@@ -30,20 +31,5 @@ impl RequestHead for Head<'_> {
 
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
-    }
-}
-
-/// A header that the engine asks for. Those that every request is asked for need not be parsed each time.
-fn named(name: &'static str) -> HeaderName {
-    const PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("payment-signature");
-    const X_PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("x-payment-signature");
-    const X_PAYMENT: HeaderName = HeaderName::from_static("x-payment");
-    match name {
-        "payment-signature" => PAYMENT_SIGNATURE,
-        "x-payment-signature" => X_PAYMENT_SIGNATURE,
-        "x-payment" => X_PAYMENT,
-        "accept" => ACCEPT,
-        "user-agent" => USER_AGENT,
-        other => HeaderName::from_static(other),
     }
 }

@@ -10,6 +10,7 @@ mod directory;
 mod failure;
 mod head;
 pub mod hooks;
+mod names;
 mod payment;
 mod paywall;
 mod service;

@@ -8,6 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, response};
 
 use super::Body;
+use super::names::named;
 use super::read::{Read, read_ahead, read_whole};
 use crate::engine::VARY_ON;
 use crate::{Delivery, Reply, StoredAnswer, Ticket};
@@ -93,20 +94,6 @@ pub fn rejected<R>(reply: Reply) -> Response<Body<R>> {
         }
     }
     response
-}
-
-/// A header that the paywall sets. Those of most answers need not be looked up each time.
-fn named(name: &'static str) -> HeaderName {
-    const PAYMENT_REQUIRED: HeaderName = HeaderName::from_static("payment-required");
-    const PAYMENT_RESPONSE: HeaderName = HeaderName::from_static("payment-response");
-    match name {
-        "content-type" => CONTENT_TYPE,
-        "cache-control" => CACHE_CONTROL,
-        "vary" => VARY,
-        "payment-required" => PAYMENT_REQUIRED,
-        "payment-response" => PAYMENT_RESPONSE,
-        other => HeaderName::from_static(other),
-    }
 }
 
 /// The answer of a price that stands behind another, for which the request is paid already: the

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 
 use http::Uri;
-use http::header::{ACCEPT, HeaderName, USER_AGENT};
 
 use super::Framework;
+use super::names::named;
 use crate::RequestHead;
 
 /// A request as the engine sees it.
@@ -43,20 +43,5 @@ impl<B> RequestHead for Head<'_, B> {
 
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
-    }
-}
-
-/// A header that the engine asks for. Those that every request is asked for need not be parsed each time.
-fn named(name: &'static str) -> HeaderName {
-    const PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("payment-signature");
-    const X_PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("x-payment-signature");
-    const X_PAYMENT: HeaderName = HeaderName::from_static("x-payment");
-    match name {
-        "payment-signature" => PAYMENT_SIGNATURE,
-        "x-payment-signature" => X_PAYMENT_SIGNATURE,
-        "x-payment" => X_PAYMENT,
-        "accept" => ACCEPT,
-        "user-agent" => USER_AGENT,
-        other => HeaderName::from_static(other),
     }
 }

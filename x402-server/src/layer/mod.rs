@@ -22,6 +22,7 @@ mod answer;
 mod body;
 mod future;
 mod head;
+mod names;
 mod read;
 mod service;
 mod streamed;
