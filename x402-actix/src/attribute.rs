@@ -67,7 +67,7 @@ async fn admit(request: &HttpRequest, tag: &'static Tag) -> Result<Terms, Turned
             request.extensions_mut().insert(ticket.payment().clone());
             Ok(Terms::Paid(ticket))
         }
-        Admission::Free => Ok(Terms::Free),
+        Admission::Free => Err(Turned::Free),
         Admission::GivenAway(payment) => {
             payment.and_then(|payment| request.extensions_mut().insert(payment));
             Ok(Terms::GivenAway)

@@ -52,6 +52,8 @@ pub(crate) enum Turned {
     Reply(Reply),
     /// The same named payment was answered so before.
     Again(Arc<StoredAnswer>),
+    /// It asks about the resource, and there is nobody but the content to answer.
+    Free,
     /// The site is not set up to sell.
     NotSetUp,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for Turned {
             Self::Reply(reply) if reply.is_challenge() => f.write_str("a payment is asked for"),
             Self::Reply(_) => write!(f, "the paywall answers {status}"),
             Self::Again(_) => f.write_str("the answer that was paid for is given again"),
+            Self::Free => f.write_str("it costs nothing, and is nothing"),
             Self::NotSetUp => f.write_str("the route is to be paid for, and has no sound price"),
         }
     }
@@ -75,6 +78,7 @@ impl ResponseError for Turned {
         let status = match self {
             Self::Reply(reply) => reply.status,
             Self::Again(stored) => stored.status,
+            Self::Free => 204,
             Self::NotSetUp => 500,
         };
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -84,7 +88,7 @@ impl ResponseError for Turned {
         match self {
             Self::Reply(reply) => rejected::<()>(reply.clone()).map_into_boxed_body(),
             Self::Again(stored) => again::<()>(stored).map_into_boxed_body(),
-            Self::NotSetUp => HttpResponse::new(self.status_code()),
+            Self::Free | Self::NotSetUp => HttpResponse::new(self.status_code()),
         }
     }
 }

@@ -36,7 +36,6 @@ type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Response>> + Send>>;
 enum Way {
     Paid(Box<Ticket>),
     GivenAway,
-    Bodiless,
 }
 
 impl<T> Unpaid<T> {
@@ -64,7 +63,6 @@ impl<T> Unpaid<T> {
         let answer = match way {
             Way::Paid(ticket) => layer::finish(ticket, answer).await,
             Way::GivenAway => layer::given_away(answer),
-            Way::Bodiless => layer::bodiless(answer),
         };
         answer.map(Body::new)
     }
@@ -82,7 +80,7 @@ async fn admit(parts: &mut Parts, tag: &'static Tag) -> Result<Way, Response> {
             payment.and_then(|payment| parts.extensions.insert(payment));
             return Ok(Way::GivenAway);
         }
-        Admission::Free => return Ok(Way::Bodiless),
+        Admission::Free => layer::free(),
         Admission::Reject(reply) => layer::rejected(reply),
         Admission::Again(stored) => layer::again(&stored),
     };

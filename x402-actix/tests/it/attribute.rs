@@ -148,7 +148,8 @@ async fn the_payment_is_waited_for_while_it_is_verified() {
 async fn a_question_costs_nothing_and_gets_no_content() {
     let site = open().await;
     let told = site.ask("OPTIONS", "/goods", &[]).await;
-    assert_eq!((told.status, told.body.as_str()), (200, ""));
+    assert_eq!((told.status, told.body.as_str()), (204, ""));
+    assert_eq!(told.header("set-cookie"), None, "the handler does not run");
     let unpaid = site.ask("HEAD", "/goods", &[]).await;
     assert_eq!(unpaid.status, 402);
     assert_eq!(site.facilitator.calls(), 0);

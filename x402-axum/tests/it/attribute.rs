@@ -2,6 +2,7 @@
 
 use crate::common;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
 use crate::common::{Answer, Double, Log, MARKER, Payer, builder};
@@ -207,10 +208,18 @@ async fn a_nested_handler_is_sold_under_its_whole_address() {
 }
 
 #[tokio::test]
-async fn options_is_free_and_has_no_content() {
-    let shop = Shop::open(Router::new().route("/goods", any(goods))).await;
+async fn options_is_free_and_does_not_run_the_handler() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    #[paid("$0.01")]
+    async fn pass() -> ([(&'static str, &'static str); 1], &'static str) {
+        RUNS.fetch_add(1, SeqCst);
+        ([("set-cookie", "session=a-day")], MARKER)
+    }
+    let shop = Shop::open(Router::new().route("/goods", any(pass))).await;
     let answer = shop.ask("OPTIONS", "/goods", &[]).await;
-    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    assert_eq!((answer.header("set-cookie"), RUNS.load(SeqCst)), (None, 0));
     shop.ask("HEAD", "/goods", &[]).await.assert_refused(402);
     shop.ask("PURGE", "/goods", &[]).await.assert_refused(402);
 }

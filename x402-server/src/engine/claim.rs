@@ -24,7 +24,7 @@ pub(crate) struct Hold {
     expires: u64,
     /// The settlement, where there has been one.
     paid: Option<Arc<SettleResponse>>,
-    /// Whether what was settled has been delivered, whatever comes.
+    /// Whether what is paid for has been delivered, whatever comes.
     delivered: bool,
     armed: bool,
     /// That it is held, for those who count; `None` once another says so.
@@ -67,6 +67,12 @@ impl Hold {
     ) -> Self {
         let (expires, delivered) = (payment.facts.claimed_until, payment.is_streaming());
         Self { shared, key, expires, paid: Some(receipt), delivered, armed: true, held }
+    }
+
+    /// What is paid for has been delivered: whatever comes of its settlement, the payment buys nothing
+    /// more.
+    pub(super) fn deliver(&mut self) {
+        self.delivered = true;
     }
 
     pub(crate) fn key(&self) -> &PaymentKey {
@@ -112,22 +118,22 @@ impl Hold {
         }
         let (shared, key, paid) = (Arc::clone(&self.shared), self.key.clone(), self.paid.take());
         // Before the claim is another's.
-        match paid {
-            None => shared.identifiers.forget(&key),
-            Some(_) => shared.identifiers.rest(&key),
-        }
         let (delivered, expires) = (self.delivered, self.expires);
+        match paid {
+            None if !delivered => shared.identifiers.forget(&key),
+            _ => shared.identifiers.rest(&key),
+        }
         let (settlements, runs) = (shared.settlements.clone(), Arc::clone(&shared));
         let giving = async move {
-            let Some(receipt) = paid else {
-                if let Err(error) = shared.claims.release(&key).await {
-                    tracing::error!(%error, payment = %key, "a claim could not be given back");
+            let state = match paid {
+                _ if delivered => ClaimState::Used,
+                Some(receipt) => ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))),
+                None => {
+                    if let Err(error) = shared.claims.release(&key).await {
+                        tracing::error!(%error, payment = %key, "a claim could not be given back");
+                    }
+                    return;
                 }
-                return;
-            };
-            let state = match delivered {
-                true => ClaimState::Used,
-                false => ClaimState::Owed(Box::new(Arc::unwrap_or_clone(receipt))),
             };
             if let Err(error) = shared.claims.advance(&key, state.clone()).await {
                 tracing::error!(%error, payment = %key, "a settled claim is not written down yet");

@@ -41,7 +41,7 @@ pub(super) enum Pricing {
 #[must_use]
 pub enum Admission {
     /// Serve it: it costs nothing. It is `OPTIONS`, a question about the resource: answer it
-    /// without a body, or a handler of every method gives its content away.
+    /// without a body, a cookie or the connection, or a handler of every method gives its content away.
     Free,
     /// Serve it: a price function or a hook gives it away. Its answer is for this client alone. The
     /// payment is the one that came with it, where that was found good before.

@@ -14,6 +14,9 @@ use super::request_info::RequestInfo;
 /// change is what its answer can say: none can make a settlement that is not known one that failed,
 /// or charge more than was signed.
 ///
+/// A hook that decides is waited for. Those that are told how it ended (`after_settle`, `on_unresolved`,
+/// `on_cancel`) are not, but by [`drain`](crate::Paywall::drain).
+///
 /// A hook that panics refuses, where it can, and is otherwise passed over. Of several, each step is
 /// told to all in their order, until one decides: what comes after goes on as it says.
 ///
@@ -65,7 +68,8 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     /// So much is about to be settled, in atomic units. On a route that settles after serving, the
-    /// handler has answered with success, and its answer waits.
+    /// handler has answered with success, and its answer waits. Where it streams it is delivered by then:
+    /// to withhold a settlement is to give it away, and the payment buys nothing more either way.
     fn before_settle(
         &self,
         payment: &Payment,

@@ -62,6 +62,18 @@ impl Reply {
         Self::error(500, "answer_too_long", &message)
     }
 
+    /// The handler hands over the connection, where it was to stream its answer.
+    #[cfg(feature = "tower")]
+    pub(crate) fn handed_over() -> Self {
+        tracing::error!(
+            "a connection that is handed over cannot be metered as a stream; nothing was charged. Give \
+             the route a fixed price, or one with .upto() that is charged before"
+        );
+        let message =
+            "A connection that is handed over cannot be metered as a stream. Nothing was charged.";
+        Self::error(500, "connection_not_metered", message)
+    }
+
     /// The same terms, as a page for people.
     pub(crate) fn with_page(mut self, terms: &PaymentRequired) -> Self {
         let page = page::render(terms);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::{Instrument, Span};
-use x402_ledger::{Payment as Line, PaymentKey, Status};
+use x402_ledger::{ClaimState, Payment as Line, PaymentKey, Status};
 use x402_types::facilitator::Request;
 use x402_types::{
     Amount, ErrorReason, JsonError, PaymentRequirements, SettleResponse, Verbatim, VerifyRequest,
@@ -20,7 +20,7 @@ use super::payment::Payment;
 use super::purchase::Purchase;
 use super::seen_through::{Panicked, SeenThrough};
 use super::shared::Shared;
-use super::unresolved::reconcile;
+use super::unresolved::{Sought, reconcile};
 use crate::foreign::excerpt;
 
 /// What is to be settled.
@@ -135,10 +135,16 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Ou
             }
         }
     }
-    if let Err(error) = shared.payments.record(line(&key, &settlement)).await {
-        tracing::error!(%error, "the ledger cannot be written; nothing is settled");
+    if !record(&shared, &key, &settlement).await {
         settlement.comes_to("not_sent");
-        hold.give_back().await;
+        match settlement.payment.is_streaming() {
+            // It is delivered, and so it is settled as soon as that can be written down.
+            true => {
+                drop(hold.forget());
+                reconcile(shared, key, settlement, Sought::Unwritten).await;
+            }
+            false => hold.give_back().await,
+        }
         return Outcome::Not(Why::StoreFailed);
     }
     // From here on money may move, and a mere drop must not give the claim back.
@@ -164,9 +170,7 @@ async fn run(shared: Arc<Shared>, hold: Hold, settlement: Box<Settlement>) -> Ou
             let hold = Hold::settled(Arc::clone(&shared), key, &settlement.payment, paid, held);
             settlement.came_about(&settlement.span, &receipt);
             write(&shared, hold.key(), Status::Settled, transaction(&receipt)).await;
-            if let Some(hooks) = &shared.hooks {
-                hooks.after_settle(&settlement.payment, &receipt).await;
-            }
+            tell_settled(&shared, &settlement.payment, &receipt);
             Outcome::Settled(receipt, hold)
         }
         // Rarer, and too much to be carried along by every settlement.
@@ -191,7 +195,7 @@ async fn see_to(
             settlement.span.record("error.type", known(&reason));
             tracing::warn!(reason = said, message, payment = %key, "settlement failed");
             write(&shared, &key, Status::Failed(said), transaction(&response)).await;
-            free(&shared, &key).await;
+            free(&shared, &key, &settlement).await;
             if let Some(hooks) = &shared.hooks
                 && hooks.on_settle_failure(&settlement.payment, &reason).await == Recovery::GiveAway
             {
@@ -202,8 +206,14 @@ async fn see_to(
         }
         Unsettled::NotSent => {
             settlement.comes_to("not_sent");
-            write(&shared, &key, Status::Failed("not sent".to_owned()), None).await;
-            free(&shared, &key).await;
+            match settlement.payment.is_streaming() {
+                // It is delivered, and so it is sent again. The intent stands.
+                true => reconcile(shared, key, settlement, Sought::Outcome).await,
+                false => {
+                    write(&shared, &key, Status::Failed("not sent".to_owned()), None).await;
+                    free(&shared, &key, &settlement).await;
+                }
+            }
             Outcome::Not(Why::FacilitatorFailed)
         }
         Unsettled::Pending { transaction } => {
@@ -212,29 +222,52 @@ async fn see_to(
             settlement.span.record("x402.transaction", excerpt(&transaction, TRANSACTION_LIMIT));
             write(&shared, &key, Status::Pending, Some(transaction.clone())).await;
             let payment = settlement.payment.clone();
-            reconcile(Arc::clone(&shared), key, settlement).await;
-            unresolved(&shared, &payment, Some(&transaction)).await;
+            reconcile(Arc::clone(&shared), key, settlement, Sought::Outcome).await;
+            tell_unresolved(&shared, payment, Some(transaction.clone()));
             Outcome::Not(Why::SettlementPending { transaction })
         }
         Unsettled::Unknown => {
             settlement.comes_to("unknown");
             write(&shared, &key, Status::Unknown, None).await;
             let payment = settlement.payment.clone();
-            reconcile(Arc::clone(&shared), key, settlement).await;
-            unresolved(&shared, &payment, None).await;
+            reconcile(Arc::clone(&shared), key, settlement, Sought::Outcome).await;
+            tell_unresolved(&shared, payment, None);
             Outcome::Not(Why::SettlementUnknown)
         }
     }
 }
 
-async fn unresolved(shared: &Shared, payment: &Payment, transaction: Option<&str>) {
-    if let Some(hooks) = &shared.hooks {
-        hooks.on_unresolved(payment, transaction).await;
+/// Tells the seller's hooks, which nobody waits for.
+pub(super) fn tell_settled(shared: &Arc<Shared>, payment: &Payment, receipt: &Arc<SettleResponse>) {
+    if let Some(hooks) = shared.hooks.clone() {
+        let (payment, receipt) = (payment.clone(), Arc::clone(receipt));
+        shared.leave(async move { hooks.after_settle(&payment, &receipt).await });
+    }
+}
+
+fn tell_unresolved(shared: &Arc<Shared>, payment: Payment, transaction: Option<String>) {
+    if let Some(hooks) = shared.hooks.clone() {
+        shared.leave(async move { hooks.on_unresolved(&payment, transaction.as_deref()).await });
     }
 }
 
 pub(super) fn transaction(response: &SettleResponse) -> Option<String> {
     Some(response.transaction.clone()).filter(|hash| !hash.is_empty())
+}
+
+/// Writes down that money is about to move; whether that could be done.
+pub(super) async fn record(shared: &Shared, key: &PaymentKey, settlement: &Settlement) -> bool {
+    let recorded = async { shared.payments.record(line(key, settlement)).await };
+    match caught(pin!(recorded)).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, payment = %key, "the ledger cannot be written; nothing is settled");
+        }
+        Err(Panicked) => {
+            tracing::error!(payment = %key, "the ledger panicked at an intent; nothing is settled");
+        }
+    }
+    false
 }
 
 fn line(key: &PaymentKey, settlement: &Settlement) -> Line {
@@ -270,10 +303,16 @@ pub(super) async fn write(
     }
 }
 
-/// Nothing was settled: the payment can be used again.
-async fn free(shared: &Shared, key: &PaymentKey) {
-    shared.identifiers.forget(key);
-    if let Err(error) = shared.claims.release(key).await {
+/// Nothing was settled: the payment can be used again, unless what it pays for has been delivered.
+async fn free(shared: &Shared, key: &PaymentKey, settlement: &Settlement) {
+    let freed = if settlement.payment.is_streaming() {
+        shared.identifiers.rest(key);
+        shared.claims.advance(key, ClaimState::Used).await
+    } else {
+        shared.identifiers.forget(key);
+        shared.claims.release(key).await
+    };
+    if let Err(error) = freed {
         tracing::warn!(%error, payment = %key, "a claim could not be given back");
     }
 }

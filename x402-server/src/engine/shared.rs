@@ -13,6 +13,7 @@ use x402_types::{Asset, PaymentRequirements, Verbatim};
 use super::hooks::DynHooks;
 use super::identifiers::Identifiers;
 use super::observed::Tallies;
+use super::seen_through::SeenThrough;
 use crate::offer_receipts::OfferReceipts;
 
 /// What all routes of a paywall have in common.
@@ -42,6 +43,14 @@ pub(crate) struct Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Does what nobody waits for: `drain` does.
+    pub(super) fn leave(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        let work = self.settlements.track_future(work);
+        drop(SeenThrough::new(Arc::clone(self), work));
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 #[cfg(feature = "tower")]
 use tokio::{runtime::Handle, task::AbortHandle};
 use x402_types::extensions::offer_receipt::ReceiptDeclaration;
-use x402_types::{JsonError, SettleResponse, encode};
+use x402_types::{JsonError, PaymentFlow, SettleResponse, encode};
 
 use super::answers::Why;
 use super::claim::Hold;
@@ -78,7 +78,7 @@ impl Ticket {
     }
 
     /// Says how the handler answered, and settles if that was with 200 to 299, or with 101: a
-    /// connection that is handed over has been served. From here on nothing more can be
+    /// connection that is handed over has been served, unless it is to be metered as it streams. From here on nothing more can be
     /// [charged](Payment::charge).
     ///
     /// Ready with the headers to add to the handler's answer, none where nothing was charged. The
@@ -129,14 +129,24 @@ impl Ticket {
     /// How an answer with this status is to be brought to its client, before or after
     /// [`finish`](Self::finish).
     pub fn delivery(&self, status: u16) -> Delivery {
-        if !(200..300).contains(&status) {
-            return Delivery::AtOnce;
+        let streams = self.settlement.is_some() && self.payment.is_streaming();
+        let is_success = (200..300).contains(&status);
+        let limit = self.offered.shared().rules.held_back;
+        match self.keeps() {
+            _ if streams && status == 101 => Delivery::Refused,
+            _ if !is_success => Delivery::AtOnce,
+            _ if streams => Delivery::Streamed,
+            _ if self.settlement.is_some() => Delivery::HeldBack { limit },
+            Some(limit) => Delivery::Kept { limit },
+            // It is owed, and stays so where the answer breaks off.
+            None if self.holds_back() => Delivery::Kept { limit },
+            None => Delivery::AtOnce,
         }
-        match &self.settlement {
-            Some(_) if self.payment.is_streaming() => Delivery::Streamed,
-            Some(_) => Delivery::HeldBack { limit: self.offered.shared().rules.held_back },
-            None => self.keeps().map_or(Delivery::AtOnce, |limit| Delivery::Kept { limit }),
-        }
+    }
+
+    /// Whether an answer is held back here the first time.
+    fn holds_back(&self) -> bool {
+        self.offered.flow() == PaymentFlow::Authorization && !self.payment.is_streaming()
     }
 
     /// How long the payment can still be settled.
@@ -166,9 +176,14 @@ impl Ticket {
         status: u16,
         answer: Option<StoredAnswer>,
     ) -> impl Future<Output = Result<Vec<(&'static str, String)>, Reply>> + Send + 'static {
-        let Self { offered, payment, hold, settlement, purchase, response_header, .. } = self;
+        let Self { offered, payment, mut hold, settlement, purchase, response_header, .. } = self;
         let Self { keeps, watch, awaited, .. } = self;
-        let served = status == 101 || (200..300).contains(&status);
+        // A connection that is handed over runs past the end of the meter.
+        let streams = settlement.is_some() && payment.is_streaming();
+        let served = (200..300).contains(&status) || (status == 101 && !streams);
+        if served && streams {
+            hold.deliver();
+        }
         if let Some(watch) = watch {
             watch.end((!served).then_some(Canceled::Answered { status }));
         }
@@ -238,9 +253,7 @@ impl Watch {
     fn tell(&mut self, why: Canceled) {
         let Some((offered, payment)) = self.over.take() else { return };
         let Some(hooks) = offered.shared().hooks.clone() else { return };
-        let telling = async move { hooks.on_cancel(&payment, why).await };
-        let telling = offered.shared().settlements.track_future(telling);
-        drop(SeenThrough::new(Arc::clone(offered.shared()), telling));
+        offered.shared().leave(async move { hooks.on_cancel(&payment, why).await });
     }
 }
 
@@ -262,10 +275,14 @@ pub enum Delivery {
         limit: usize,
     },
     /// Read, and given to [`Ticket::finish_with`] where it has no more bytes; otherwise as it comes.
+    /// One that breaks off before is finished as one with status 500.
     Kept {
         /// The most bytes of its headers and body.
         limit: usize,
     },
+    /// Not at all, and finished as one with status 500: a connection that is handed over cannot be
+    /// metered as a stream.
+    Refused,
     /// As it comes, at once; [`Ticket::finish`] is called when it has ended or broken off, and the
     /// future need not be waited for.
     Streamed,

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, VARY,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, response};
 
@@ -31,6 +31,7 @@ where
     let body = match ticket.delivery(status) {
         Delivery::AtOnce => Ok(Body::own(body)),
         Delivery::Streamed => return streamed(Response::from_parts(head, body), ticket),
+        Delivery::Refused => Err(Reply::handed_over()),
         Delivery::HeldBack { limit } if is_event_stream(&head.headers) => {
             Err(Reply::too_long(limit))
         }
@@ -45,6 +46,8 @@ where
         Delivery::HeldBack { limit } => {
             return Box::pin(kept(head, body, ticket, limit, true)).await;
         }
+        // It would be read ahead for as long as it goes on.
+        Delivery::Kept { .. } if is_event_stream(&head.headers) => Ok(Body::own(body)),
         Delivery::Kept { limit } => return Box::pin(kept(head, body, ticket, limit, false)).await,
     };
     let end = ticket.finish(if body.is_ok() { status } else { 500 }).await;
@@ -123,10 +126,32 @@ pub fn again<R>(stored: &StoredAnswer) -> Response<Body<R>> {
 }
 
 /// The answer to what costs nothing, which is a question about the resource and not for it: a
-/// handler of every method must not give its content away.
+/// handler of every method must not give its content away, nor a session, nor the connection.
 pub fn bodiless<R>(answer: Response<R>) -> Response<Body<R>> {
     let mut answer = answer.map(|_| Body::whole(Bytes::new()));
-    answer.headers_mut().remove(CONTENT_LENGTH);
+    let headers = answer.headers_mut();
+    while let Some(name) = headers.keys().find(|name| !tells_of_resource(name)).cloned() {
+        headers.remove(name);
+    }
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        tracing::warn!("a connection would have been handed over for OPTIONS, which costs nothing");
+        *answer.status_mut() = StatusCode::BAD_REQUEST;
+    }
+    answer
+}
+
+/// Whether a header tells what may be asked, and how, and nothing of what is sold.
+fn tells_of_resource(name: &HeaderName) -> bool {
+    let begins = ["accept-", "access-control-", "cross-origin-"];
+    [ALLOW, CACHE_CONTROL, DATE, SERVER, VARY].contains(name)
+        || *name == "dav"
+        || begins.iter().any(|begin| name.as_str().starts_with(begin))
+}
+
+/// The answer to what costs nothing where there is nobody but the content to give it.
+pub fn free<R>() -> Response<Body<R>> {
+    let mut answer = Response::new(Body::whole(Bytes::new()));
+    *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
 }
 

@@ -27,7 +27,7 @@ mod read;
 mod service;
 mod streamed;
 
-pub use answer::{again, bodiless, finish, given_away, priced_twice, rejected};
+pub use answer::{again, bodiless, finish, free, given_away, priced_twice, rejected};
 pub use body::Body;
 pub use future::ResponseFuture;
 pub use service::GateService;

@@ -74,12 +74,23 @@ impl Site {
 
     /// Serves these pieces, metered where the price is.
     async fn serve(&self, payment: &Sent, pieces: Pieces, metered: bool) -> Response<Body<Stream>> {
+        self.serve_as("text/plain", payment, pieces, metered).await
+    }
+
+    async fn serve_as(
+        &self,
+        content_type: &'static str,
+        payment: &Sent,
+        pieces: Pieces,
+        metered: bool,
+    ) -> Response<Body<Stream>> {
         let pieces = Arc::new(Mutex::new(Some(pieces)));
         let inner = service_fn(move |request: common::Request| {
             let pieces = pieces.lock().unwrap().take().expect("served once");
             let payment = request.extensions().get::<Payment>().cloned().filter(|_| metered);
             let stream = StreamBody::new(Received { pieces, payment });
-            async move { Ok::<_, Infallible>(Response::new(stream)) }
+            let answer = Response::builder().header("content-type", content_type).body(stream);
+            async move { Ok::<_, Infallible>(answer.unwrap()) }
         });
         let request = get("/goods", &[("payment-signature", &payment.header())]);
         GateLayer::new(self.gate.clone()).layer(inner).oneshot(request).await.unwrap()
@@ -188,6 +199,19 @@ async fn settled_before_a_stream_flows_as_it_comes() {
     }
     drop(send);
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn events_flow_as_they_come_though_their_payment_has_a_name() {
+    let price: fn(Price) -> Price = |it| it.payment_identifier(true).upfront();
+    let (site, mut payment) = Site::open(|it| it, price).await;
+    let name = r#"{"payment-identifier":{"info":{"required":true,"id":"order_0123456789"}}}"#;
+    payment.extensions = Some(name.to_owned());
+    let (send, receive) = mpsc::unbounded_channel();
+    send.send(Ok(Frame::data(Bytes::from_static(b"data: 1")))).unwrap();
+    let answer = site.serve_as("text/event-stream", &payment, receive, false).await;
+    let frame = answer.into_body().frame().await.unwrap().unwrap();
+    assert_eq!(frame.into_data().unwrap(), "data: 1");
 }
 
 #[tokio::test]
@@ -358,4 +382,31 @@ async fn a_reader_who_stalls_does_not_outlast_the_payment() {
     send.send(Ok(Frame::data(Bytes::from_static(b"678")))).unwrap();
     assert!(body.frame().await.is_none(), "what is not charged is not given");
     assert_eq!(site.facilitator.settle().calls(), 1);
+}
+
+#[tokio::test]
+async fn what_is_owed_stays_owed_where_the_answer_breaks_off() {
+    let (site, payment) = Site::open(|it| it, |it| it).await;
+    site.facilitator.settle().latch.hold();
+    let asked = site.facilitator.settle().latch.clone();
+    tokio::select! {
+        _ = site.serve(&payment, pieces(&[MARKER]), false) => panic!("answered"),
+        () = asked.reached(1) => {}
+    }
+    site.facilitator.settle().latch.let_go();
+    until(async || site.books().await == settled(10_000)).await;
+
+    let (send, receive) = mpsc::unbounded_channel();
+    send.send(Ok(Frame::data(Bytes::from_static(b"begun")))).unwrap();
+    send.send(Err(std::io::Error::other("broken"))).unwrap();
+    let broken = site.serve(&payment, receive, false).await;
+    assert_eq!(
+        (broken.status().as_u16(), json(broken).await["error"].clone()),
+        (500, "answer_broken".into())
+    );
+
+    let served = site.serve(&payment, pieces(&[MARKER]), false).await;
+    assert_eq!(served.status(), 200);
+    assert_eq!(served.into_body().collect().await.unwrap().to_bytes(), MARKER);
+    assert_eq!(site.facilitator.moved(), 1);
 }

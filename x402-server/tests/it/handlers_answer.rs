@@ -102,6 +102,8 @@ async fn options_is_free_and_gives_nothing_away() {
             .header("allow", "GET")
             .header("access-control-allow-origin", "*")
             .header("content-length", MARKER.len())
+            .header("set-cookie", "session=a-day")
+            .header("x-goods", MARKER)
             .body(MARKER.into())
             .unwrap()
     }))
@@ -109,6 +111,16 @@ async fn options_is_free_and_gives_nothing_away() {
     let answer = shop.send(request("OPTIONS", "/goods", &[("origin", "https://x.example")])).await;
     assert_eq!((answer.status, answer.header("allow")), (200, Some("GET")));
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    assert_eq!((answer.body.as_str(), answer.header("content-length")), ("", None));
+    assert_eq!(answer.body, "");
+    for name in ["content-length", "set-cookie", "x-goods"] {
+        assert_eq!(answer.header(name), None, "{name}");
+    }
     assert_eq!(shop.facilitator.calls(), 0);
+}
+
+#[tokio::test]
+async fn options_hands_no_connection_over() {
+    let shop = Shop::selling(Goods::with_status(101)).await;
+    let answer = shop.send(request("OPTIONS", "/goods", &[("upgrade", "websocket")])).await;
+    assert_eq!((answer.status, &*answer.body), (400, ""));
 }

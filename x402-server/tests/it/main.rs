@@ -13,6 +13,7 @@ mod concurrency_limit;
 mod configuration;
 mod copies;
 mod cors;
+mod delivered;
 mod deliveries;
 mod directory;
 mod drain;

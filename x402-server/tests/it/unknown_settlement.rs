@@ -285,3 +285,18 @@ async fn a_payment_that_is_settled_unverified_must_end_in_its_time() {
         assert_eq!(shop.facilitator.settle().calls(), usize::from(status == 200));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_payer_who_chose_an_end_far_off_has_nobody_asked_thousands_of_times() {
+    let shop = Shop::open().await;
+    let terms = shop.terms("/goods").await;
+    let payment = Payer::number(1).pay_until(&terms, now() + 400_000_000).await;
+    shop.facilitator.settle().always(failed("unexpected_settle_error", ""));
+    shop.buy(&payment).await.assert_refused(502);
+    tokio::time::sleep(Duration::from_secs(5 * 60)).await;
+    let calls = shop.facilitator.settle().calls();
+    assert!((10..=20).contains(&calls), "{calls} in the first minutes");
+    tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+    let calls = shop.facilitator.settle().calls();
+    assert!((140..=200).contains(&calls), "{calls} in a day");
+}
