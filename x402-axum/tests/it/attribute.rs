@@ -452,7 +452,7 @@ async fn attributes_of_others_stand_above_and_below() {
     async fn free() -> &'static str {
         "free"
     }
-    #[allow(clippy::unused_async)]
+    #[expect(clippy::unused_async, reason = "found on the handler as it is written")]
     #[paid("$0.01")]
     #[cfg(test)]
     #[must_use]

@@ -38,7 +38,7 @@ impl Api {
 
     #[paid("$0.01")]
     #[cfg(not(any()))]
-    #[expect(clippy::unused_async)]
+    #[expect(clippy::unused_async, reason = "found on the handler as it is written")]
     async fn itself(_: Data<Self>) -> actix_web::Result<Json<Words>> {
         Err(actix_web::error::ErrorNotFound(Self::UNIT))
     }

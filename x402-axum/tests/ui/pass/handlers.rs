@@ -8,12 +8,12 @@ use axum::{Json, Router, routing};
 use x402_axum::{Payment, paid};
 
 /// Names that are the standard library's elsewhere.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "there to be mistaken for others")]
 mod shadows {
     pub(crate) struct Option;
     pub(crate) struct Some;
 }
-#[allow(unused_imports)]
+#[expect(unused_imports, reason = "no handler means them, nor what is written for it")]
 use shadows::{Option, Some};
 
 type Words = std::collections::HashMap<String, String>;
@@ -34,7 +34,6 @@ type Words = std::collections::HashMap<String, String>;
     max_timeout_seconds = 60,
     payment_identifier = "optional",
 )]
-#[allow(unreachable_pub)]
 pub async fn everything(Path(day): Path<String>, payment: Payment) -> String {
     format!("{day} {}", payment.payer())
 }
@@ -88,7 +87,7 @@ async fn anything(words: impl IntoResponse) -> impl IntoResponse {
     words
 }
 
-#[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_arguments, reason = "found on the handler as it is written")]
 #[paid("$0.01")]
 #[cfg(not(any()))]
 async fn many(
