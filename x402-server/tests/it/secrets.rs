@@ -1,53 +1,15 @@
 //! Whoever holds a signature can settle it: it is in no log and in no `Debug`.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::{
-    Double, Goods, Head, HttpServer, Payer, Payment, Say, Shop, get, http_response,
+    Double, Goods, Head, HttpServer, Log, Payer, Payment, Say, Shop, get, http_response,
 };
 use serde_json::json;
+use tracing::Level;
 use x402_ledger::MemoryStore;
 use x402_server::Admission;
 use x402_types::{SettleResponse, VerifyResponse};
-
-/// A log that can be read.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Everything that this thread logs from now on. The tests' runtimes have but one thread.
-    fn start(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || log.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    fn assert_holds(&self, told: &str) {
-        let text = self.text();
-        assert!(text.contains(told), "{told:?} is not told in:\n{text}");
-    }
-}
 
 /// The part of a signature without which the rest is worthless.
 fn assert_hidden(text: &str, payment: &Payment) {
@@ -60,7 +22,7 @@ fn assert_hidden(text: &str, payment: &Payment) {
 #[tokio::test]
 async fn nothing_in_the_log_could_be_settled() {
     let log = Log::default();
-    let _logging = log.start();
+    let _logging = log.start_at(Level::TRACE);
     let shop = Shop::open().await;
     let terms = shop.terms("/goods").await;
     let payment = Payer::number(1).pay(&terms).await;
@@ -123,7 +85,7 @@ async fn a_facilitator_that_echoes_over_http_does_not_get_it_into_the_log() {
     for status in [200, 400, 500] {
         for echo in echoes {
             let log = Log::default();
-            let _logging = log.start();
+            let _logging = log.start_at(Level::TRACE);
             let server = HttpServer::start(move |path, body| match path {
                 "/verify" => Some(echo(status, body)),
                 _ => None,

@@ -5,7 +5,6 @@
 
 #[path = "../../../../x402-server/tests/it/common/mod.rs"]
 mod engine;
-mod log;
 
 use std::net::SocketAddr;
 
@@ -22,9 +21,8 @@ use x402_actix::{Paywall, PriceLayer};
 use x402_ledger::{MemoryStore, Payments};
 
 pub use engine::{
-    Answer, Double, Latch, MARKER, PAY_TO, Payer, Payment, SITE, Say, builder, until,
+    Answer, Double, Latch, Log, MARKER, PAY_TO, Payer, Payment, SITE, Say, builder, until,
 };
-pub use log::Log;
 
 /// A site on this machine, with what stands behind it.
 pub struct Site {
