@@ -1,6 +1,3 @@
-use std::error::Error;
-use std::fmt;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use x402_server::ChargeError;
@@ -51,31 +48,14 @@ impl Payment {
 ///
 /// As a handler's answer it is a 500, so that nothing is settled for it. Why stands in the log, and not
 /// in the answer. What else is to be answered is found by [`reason`](Self::reason).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotCharged(ChargeError);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the handler charges what cannot be charged: {0}")]
+pub struct NotCharged(#[from] ChargeError);
 
 impl NotCharged {
     /// Why it cannot be charged.
     pub fn reason(&self) -> &ChargeError {
         &self.0
-    }
-}
-
-impl From<ChargeError> for NotCharged {
-    fn from(reason: ChargeError) -> Self {
-        Self(reason)
-    }
-}
-
-impl fmt::Display for NotCharged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the handler charges what cannot be charged: {}", self.0)
-    }
-}
-
-impl Error for NotCharged {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
     }
 }
 
