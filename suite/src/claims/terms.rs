@@ -188,7 +188,8 @@ pub async fn what_the_site_sells_is_told_for_nothing<S: Shop>() {
 pub async fn asking_for_options_is_free_and_gets_no_content<S: Shop>() {
     let site = Site::<S>::open().await;
     let told = site.ask("OPTIONS", "/any", &[], "").await;
-    assert_eq!((told.status, told.body.as_str()), (200, ""));
+    // A handler with the attribute does not run, and leaves it to the paywall to answer.
+    assert!([200, 204].contains(&told.status) && told.body.is_empty(), "{told:?}");
     assert!(matches!(told.header("content-length"), None | Some("0")), "{told:?}");
     assert!(told.challenge().is_none() && told.receipt().is_none());
     for path in ["/goods", "/order", "/stream", "/named", "/items/7"] {

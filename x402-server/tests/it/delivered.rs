@@ -1,15 +1,9 @@
 //! What has streamed is delivered before it is settled. Whatever its settlement comes to, the payment
 //! buys nothing more.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use x402_ledger::{
-    ClaimState, Claimed, Claims, MemoryStore, Payment as Line, PaymentKey, Payments, Status,
-    StoreError,
-};
 use x402_server::{Hooks, Payment, PaywallBuilder, Price, Refused, Settling};
 use x402_types::{Amount, SettleResponse};
 
@@ -87,78 +81,6 @@ async fn a_stream_that_a_hook_lets_nobody_settle_is_not_bought_again() {
         assert_buys_nothing_more(&shop, &payment, &format!("{hook:?}")).await;
         assert_eq!(shop.facilitator.moved(), 0);
     }
-}
-
-/// Books that cannot be written for a while.
-#[derive(Clone, Default)]
-struct Books {
-    store: MemoryStore,
-    closed: Arc<AtomicBool>,
-}
-
-impl Payments for Books {
-    async fn record(&self, payment: Line) -> Result<(), StoreError> {
-        if self.closed.load(SeqCst) {
-            return Err(StoreError::Unavailable("closed".into()));
-        }
-        self.store.record(payment).await
-    }
-
-    async fn complete(
-        &self,
-        key: &PaymentKey,
-        status: Status,
-        transaction: Option<String>,
-        at: i64,
-    ) -> Result<(), StoreError> {
-        self.store.complete(key, status, transaction, at).await
-    }
-
-    async fn payment(&self, key: &PaymentKey) -> Result<Option<Line>, StoreError> {
-        self.store.payment(key).await
-    }
-
-    async fn recent(&self, limit: usize) -> Result<Vec<Line>, StoreError> {
-        self.store.recent(limit).await
-    }
-}
-
-impl Claims for Books {
-    async fn claim(
-        &self,
-        key: &PaymentKey,
-        purchase: &str,
-        expires: u64,
-        now: u64,
-    ) -> Result<Claimed, StoreError> {
-        self.store.claim(key, purchase, expires, now).await
-    }
-
-    async fn advance(&self, key: &PaymentKey, state: ClaimState) -> Result<(), StoreError> {
-        self.store.advance(key, state).await
-    }
-
-    async fn release(&self, key: &PaymentKey) -> Result<(), StoreError> {
-        self.store.release(key).await
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stream_that_cannot_be_booked_is_settled_once_it_can_and_not_bought_again() {
-    let books = Books::default();
-    let store = books.clone();
-    let (shop, payment) = open(|it| it.store(store)).await;
-    books.closed.store(true, SeqCst);
-    assert_eq!(shop.buy(&payment).await.body, MARKER);
-    assert_buys_nothing_more(&shop, &payment, "unbooked").await;
-    sleep(Duration::from_secs(60)).await;
-    assert_eq!(shop.facilitator.settle().calls(), 0, "nothing moves before it is written down");
-
-    books.closed.store(false, SeqCst);
-    sleep(Duration::from_secs(60)).await;
-    assert_eq!(shop.facilitator.moved(), 1);
-    assert_eq!(books.recent(9).await.unwrap()[0].status, Status::Settled);
-    assert_buys_nothing_more(&shop, &payment, "booked").await;
 }
 
 #[tokio::test]

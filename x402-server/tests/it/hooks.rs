@@ -292,11 +292,11 @@ struct Slow;
 
 impl Hooks for Slow {
     async fn after_settle(&self, _: &Payment, _: &SettleResponse) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn on_unresolved(&self, _: &Payment, _: Option<&str>) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use tokio::time::sleep;
-use x402_server::Price;
+use x402_server::{Payment as Paid, Price};
 
 use crate::common::{Answer, Goods, MARKER, Payer, Payment, Say, Shop};
 use x402_ledger::{
@@ -226,4 +226,28 @@ async fn a_full_store_takes_no_payments_and_forgets_none() {
     assert_unavailable(&shop.buy(&two).await);
     assert_eq!((shop.goods.runs(), shop.facilitator.calls()), (1, calls));
     assert_eq!(shop.buy(&one).await.assert_refused(409).error(), "payment_already_used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_cannot_be_booked_is_settled_once_it_can_and_buys_nothing_more() {
+    let store = Fragile::default();
+    let kept = store.clone();
+    let stream = Goods::made(|request| {
+        request.extensions().get::<Paid>().unwrap().charge_more(500u64).unwrap();
+        http::Response::new(MARKER.into())
+    });
+    let shop = Shop::open_with(stream, |it| it.store(kept), Price::streaming).await;
+    let payment = Payer::number(1).pay(&shop.terms("/goods").await).await;
+    store.broken.record.store(true, SeqCst);
+    assert_eq!(shop.buy(&payment).await.body, MARKER);
+    assert_eq!(shop.buy(&payment).await.assert_refused(503).error(), "settlement_pending");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(shop.facilitator.settle().calls(), 0, "nothing moves before it is written down");
+
+    store.broken.record.store(false, SeqCst);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(shop.facilitator.moved(), 1);
+    assert_eq!(store.recent(9).await.unwrap()[0].status, Status::Settled);
+    assert_eq!(shop.buy(&payment).await.assert_refused(409).error(), "payment_already_used");
+    assert_eq!(shop.goods.runs(), 1);
 }
