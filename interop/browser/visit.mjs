@@ -5,8 +5,9 @@
 //   --chain N        the chain that the wallet is on; 1 otherwise
 //   --knows N,N      chains that it can switch to; 84532 otherwise
 //   --refuses M=N    answers the method M with the error N, once for each time that it is said
-//   --wallet JSON    its name and icon, whether it is injected or broken; said again, there are several
+//   --wallet JSON    its name and icon, whether it is injected, broken, late; said again, there are several
 //   --no-wallet      there is none
+//   --looks          looks for a wallet again, once the late ones have come
 //   --with N         the wallet that is pressed, counted from 0
 //   --offer N        the offer that is chosen, counted from 0
 //   --loses N        paid requests that do not get through first
@@ -27,7 +28,7 @@ const { values: options, positionals: [url] } = parseArgs({
   options: {
     chain: text("1"), knows: text("84532"), loses: text("0"), misses: text("0"), clicks: text("1"), patience: text("0"),
     refuses: { type: "string", multiple: true, default: [] }, wallet: { type: "string", multiple: true, default: ["{}"] },
-    "no-wallet": { type: "boolean" }, with: text("0"), offer: text(undefined),
+    "no-wallet": { type: "boolean" }, looks: { type: "boolean" }, with: text("0"), offer: text(undefined),
     width: text("900"), screenshot: text(undefined), before: text(undefined), dark: { type: "boolean" },
   },
 });
@@ -93,13 +94,20 @@ try {
   seen.title = await page.title();
   seen.heading = await page.$eval("h1", (heading) => heading.textContent);
   seen.price = await page.$eval("#offers", (offers) => offers.innerText.trim());
-  // What the page finds of wallets, it finds at once or not at all.
+  // A wallet that is not late is found at once. Late ones come once the page has said what it found.
   const looked = "#wallets button, #none:not([hidden])";
   const ready = async () => {
     if (await page.$("#offers input")) await page.waitForSelector(looked);
   };
   await ready();
-  seen.words = await page.$eval("main", (main) => main.innerText);
+  const words = () => page.$eval("main", (main) => main.innerText);
+  seen.words = await words();
+  const late = wallets.filter((wallet) => wallet.late);
+  if (late.length) await page.waitForSelector("#none:not([hidden])");
+  for (const wallet of late) await wallet.come();
+  if (options.looks) await page.click("#look");
+  if (!options["no-wallet"] && await page.$("#offers input")) await page.waitForSelector("#wallets button");
+  seen.later = await words();
   const buttons = () => page.$$eval("button", (all) =>
     all.filter((button) => button.checkVisibility()).map((button) => button.innerText));
   seen.buttons = await buttons();
@@ -114,7 +122,7 @@ try {
     for (const wallet of wallets) wallet.busy = pressed;
     await pressed;
   };
-  const clicks = seen.buttons.length ? Number(options.clicks) : 0;
+  const clicks = await page.$("#wallets button") ? Number(options.clicks) : 0;
   for (let click = 0; click < clicks; click++) {
     const again = await page.$("#again:not([hidden])");
     const reload = await page.$("#reload:not([hidden])");

@@ -1,7 +1,9 @@
 // A wallet like those that browsers have, which really signs: EIP-1193, announced by EIP-6963, or
-// where it is `injected` just there; a `broken` one announces what is none. `refuses` has pairs of a
-// method and the error with which it is answered once; its person agrees to everything else, and
-// answers nothing while `busy`.
+// where it is `injected` just there; a `broken` one announces what is none. One that is `late` comes
+// when it is told to, and one that is `silent` does not say so: injected ones by the event
+// `ethereum#initialized`, others before they are asked. `refuses` has pairs of a method and the error
+// with which it is answered once; its person agrees to everything else, and answers nothing while
+// `busy`.
 
 import { hexToNumber } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
@@ -13,12 +15,13 @@ const ICON = "data:image/svg+xml;base64," + btoa(
 const refusal = (code, message) => ({ error: { code, message } });
 
 export class Wallet {
-  constructor({ key, chain, knows, refuses, name = "Test Wallet", icon = ICON, injected, broken }) {
+  constructor({ key, chain, knows, refuses, name = "Test Wallet", icon = ICON, ...how }) {
     this.account = privateKeyToAccount(key);
     this.chain = chain;
     this.knows = knows;
     this.refuses = [...refuses];
-    this.shown = { name, icon, injected, broken };
+    this.shown = { name, icon, ...how };
+    this.late = how.late;
     this.calls = [];
     this.busy = Promise.resolve();
   }
@@ -53,31 +56,36 @@ export class Wallet {
     return { result: await this.account.signTypedData({ domain, types, primaryType, message }) };
   }
 
-  // Puts it into a page, before the page's own scripts run.
+  // Gets it into a page: before the page's own scripts run, or by `come` where it is late.
   async install(page, index) {
     await page.exposeFunction(`askWallet${index}`, (method, params) => this.answer(method, params));
-    await page.evaluateOnNewDocument((index, { name, icon, injected, broken }) => {
-      if (window !== window.top) return;
-      const request = async ({ method, params }) => {
-        const { result, error } = await window[`askWallet${index}`](method, params);
-        if (error) throw Object.assign(new Error(error.message), { code: error.code });
-        return result;
-      };
-      const provider = Object.freeze({ request });
-      if (injected) {
-        window.ethereum = provider;
-        return;
-      }
-      const uuid = `6f0c1f7e-6d4c-4f5a-9f55-0e5b7d3a1c1${index}`;
-      const info = Object.freeze({ uuid, name, icon, rdns: "test.wallet" });
-      const details = broken
-        ? [null, {}, { provider }, { info }, { info, provider: {} }, { info: 1, provider: null }]
-        : [Object.freeze({ info, provider })];
-      const announce = () => {
-        for (const detail of details) dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail }));
-      };
-      addEventListener("eip6963:requestProvider", announce);
-      announce();
-    }, index, this.shown);
+    if (!this.late) await page.evaluateOnNewDocument(enter, index, this.shown);
+    this.come = () => page.evaluate(enter, index, this.shown);
   }
+}
+
+// Runs in the page.
+function enter(index, { name, icon, injected, broken, late, silent }) {
+  if (window !== window.top) return;
+  const request = async ({ method, params }) => {
+    const { result, error } = await window[`askWallet${index}`](method, params);
+    if (error) throw Object.assign(new Error(error.message), { code: error.code });
+    return result;
+  };
+  const provider = Object.freeze({ request });
+  if (injected) {
+    window.ethereum = provider;
+    if (late && !silent) dispatchEvent(new Event("ethereum#initialized"));
+    return;
+  }
+  const uuid = `6f0c1f7e-6d4c-4f5a-9f55-0e5b7d3a1c1${index}`;
+  const info = Object.freeze({ uuid, name, icon, rdns: "test.wallet" });
+  const details = broken
+    ? [null, {}, { provider }, { info }, { info, provider: {} }, { info: 1, provider: null }]
+    : [Object.freeze({ info, provider })];
+  const announce = () => {
+    for (const detail of details) dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail }));
+  };
+  addEventListener("eip6963:requestProvider", announce);
+  if (!silent) announce();
 }

@@ -21,7 +21,7 @@ async fn visitor_without_a_wallet_is_told_so_and_how_a_program_pays() -> Result<
     let shop = open().await?;
     let seen = shop.visit("/weather", &["--no-wallet"]).await?;
     assert_clean(&seen);
-    assert_eq!(seen["buttons"], json!([]), "{seen}");
+    assert_eq!(texts(&seen, "buttons"), ["Look again"]);
     let words = seen["words"].as_str().ok_or("no words")?;
     for shown in [
         "No wallet was found in this browser.",
@@ -67,6 +67,73 @@ async fn wallet_that_announces_itself_is_not_shown_again_as_the_injected_one() -
     assert_eq!(texts(&seen, "buttons"), ["Fox"]);
     assert_eq!(seen["asked"], json!([0, 5]), "{seen}");
     shop.assert_paid(1)
+}
+
+/// Pays with a wallet that comes once the page has said that there is none.
+async fn assert_found_late(wallet: &str, options: &[&str], button: &str) -> Result<(), Error> {
+    let shop = open().await?;
+    let seen = shop.visit("/weather", &[&["--wallet", wallet], options].concat()).await?;
+    assert_clean(&seen);
+    let none = "No wallet was found in this browser.";
+    assert!(seen["words"].as_str().is_some_and(|words| words.contains(none)), "{seen}");
+    assert!(seen["later"].as_str().is_some_and(|words| !words.contains(none)), "{seen}");
+    assert_eq!(texts(&seen, "buttons"), [button]);
+    assert_eq!(seen["paid"], "Paid 1 cent on Base Sepolia", "{seen}");
+    shop.assert_paid(1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_announces_itself_after_none_was_found_pays() -> Result<(), Error> {
+    assert_found_late(r#"{"late":true}"#, &[], "Test Wallet").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_is_injected_after_none_was_found_pays() -> Result<(), Error> {
+    assert_found_late(r#"{"late":true,"injected":true}"#, &[], "Browser wallet").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_comes_late_and_does_not_say_so_pays_once_the_visitor_looks_again()
+-> Result<(), Error> {
+    let injected = r#"{"late":true,"silent":true,"injected":true}"#;
+    assert_found_late(injected, &["--looks"], "Browser wallet").await?;
+    assert_found_late(r#"{"late":true,"silent":true}"#, &["--looks"], "Test Wallet").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_announces_itself_late_is_shown_beside_those_that_were_there()
+-> Result<(), Error> {
+    let shop = open().await?;
+    let two = ["--wallet", r#"{"name":"Fox"}"#, "--wallet", r#"{"name":"Rabbit","late":true}"#];
+    let seen = shop.visit("/weather", &[&two[..], &["--with", "1"]].concat()).await?;
+    assert_clean(&seen);
+    assert_eq!(texts(&seen, "buttons"), ["Fox", "Rabbit"]);
+    assert_eq!(seen["asked"], json!([0, 5]), "{seen}");
+    shop.assert_paid(1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_announces_itself_late_takes_the_place_of_the_injected_one() -> Result<(), Error>
+{
+    let shop = open().await?;
+    let both = ["--wallet", r#"{"injected":true}"#, "--wallet", r#"{"name":"Fox","late":true}"#];
+    let seen = shop.visit("/weather", &both).await?;
+    assert_clean(&seen);
+    assert!(seen["words"].as_str().is_some_and(|words| words.contains("Browser wallet")), "{seen}");
+    assert_eq!(texts(&seen, "buttons"), ["Fox"]);
+    assert_eq!(seen["asked"], json!([0, 5]), "{seen}");
+    shop.assert_paid(1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_for_a_wallet_again_where_there_is_none_is_told_so_again() -> Result<(), Error> {
+    let shop = open().await?;
+    let seen = shop.visit("/weather", &["--no-wallet", "--looks"]).await?;
+    assert_clean(&seen);
+    let later = seen["later"].as_str().ok_or("no words")?;
+    assert!(later.contains("There is still no wallet in this browser."), "{later}");
+    assert_eq!(texts(&seen, "buttons"), ["Look again"]);
+    shop.assert_paid(0)
 }
 
 /// Pays at the second try, and says what was told at the first.

@@ -290,29 +290,43 @@
     $("paid").focus();
   };
 
-  // Wallets announce themselves; one that does not is at `window.ethereum`.
+  // Wallets announce themselves, sooner or later; one that does not is at `window.ethereum`.
 
   const known = new Set();
-  const add = (info, provider) => {
-    const name = cut(info?.name, 40) || "Wallet";
-    const icon = cut(info?.icon, 100000);
-    if (!info || typeof provider?.request !== "function" || known.has(info.uuid) || known.size > 11) return;
-    known.add(info.uuid);
-    const button = document.createElement("button");
-    if (icon.startsWith("data:image/")) button.append(Object.assign(new Image(), { src: icon, alt: "" }));
-    button.append(name);
+  let plain = null;
+  const put = (name, icon, provider, button = document.createElement("button")) => {
+    button.replaceChildren(name);
+    if (icon.startsWith("data:image/")) button.prepend(Object.assign(new Image(), { src: icon, alt: "" }));
     button.setAttribute("aria-label", `Pay with ${name}`);
     button.disabled = !open;
-    button.addEventListener("click", () => pay({ name, provider }));
-    $("wallets").append(button);
+    button.onclick = () => pay({ name, provider: provider ?? window.ethereum });
+    if (!button.isConnected) $("wallets").append(button);
+    return button;
+  };
+  const add = (info, provider) => {
+    if (!info || typeof provider?.request !== "function" || known.has(info.uuid) || known.size > 11) return;
+    known.add(info.uuid);
+    // Most likely it is the one that was found at `window.ethereum` before.
+    put(cut(info.name, 40) || "Wallet", cut(info.icon, 100000), provider, plain ?? undefined);
+    plain = null;
+  };
+  const look = () => {
+    dispatchEvent(new Event("eip6963:requestProvider"));
+    if (!known.size && typeof window.ethereum?.request === "function") plain ??= put("Browser wallet", "");
+    return known.size || plain;
   };
   addEventListener("eip6963:announceProvider", ({ detail }) => add(detail?.info, detail?.provider));
   dispatchEvent(new Event("eip6963:requestProvider"));
   setTimeout(() => {
-    if (!known.size && window.ethereum) add({ uuid: "injected", name: "Browser wallet" }, window.ethereum);
+    if (!look()) $("program").open = true;
     $("none").hidden = false;
-    if (!known.size) $("program").open = true;
+    addEventListener("ethereum#initialized", look);
   }, 300);
+  $("look").addEventListener("click", () => {
+    const found = look();
+    say(found ? "" : "There is still no wallet in this browser.");
+    if (found) $("wallets").firstChild.focus();
+  });
 
   $("cancel").addEventListener("click", () => free("Cancelled. Nothing was paid."));
   $("again").addEventListener("click", () => { if (held) send(); });
