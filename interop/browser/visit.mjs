@@ -4,6 +4,7 @@
 //
 //   --chain N        the chain that the wallet is on; 1 otherwise
 //   --knows N,N      chains that it can switch to; 84532 otherwise
+//   --node URL       who it asks of that chain; otherwise it cannot tell of any
 //   --refuses M=N    answers the method M with the error N, once for each time that it is said
 //   --wallet JSON    its name and icon, whether it is injected, broken, late; said again, there are several
 //   --no-wallet      there is none
@@ -26,7 +27,7 @@ const text = (fallback) => ({ type: "string", default: fallback });
 const { values: options, positionals: [url] } = parseArgs({
   allowPositionals: true,
   options: {
-    chain: text("1"), knows: text("84532"), loses: text("0"), misses: text("0"), clicks: text("1"), patience: text("0"),
+    chain: text("1"), knows: text("84532"), node: text(undefined), loses: text("0"), misses: text("0"), clicks: text("1"), patience: text("0"),
     refuses: { type: "string", multiple: true, default: [] }, wallet: { type: "string", multiple: true, default: ["{}"] },
     "no-wallet": { type: "boolean" }, looks: { type: "boolean" }, with: text("0"), offer: text(undefined),
     width: text("900"), screenshot: text(undefined), before: text(undefined), dark: { type: "boolean" },
@@ -38,7 +39,7 @@ const browser = await puppeteer.launch({
   args: ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"],
 });
 
-const seen = { errors: [], violations: [], dialogs: [], elsewhere: [], said: [], payments: [] };
+const seen = { errors: [], violations: [], dialogs: [], elsewhere: [], said: [], told: [], payments: [] };
 try {
   const page = await browser.newPage();
   page.setDefaultTimeout(15_000);
@@ -50,21 +51,23 @@ try {
     key: process.env.WALLET_KEY,
     chain: Number(options.chain),
     knows: options.knows.split(",").map(Number),
+    node: options.node,
     refuses: options.refuses.map((one) => one.split("=")).map(([method, code]) => [method, Number(code)]),
     ...JSON.parse(shown),
   }));
   for (const [index, wallet] of wallets.entries()) await wallet.install(page, index);
 
+  await page.exposeFunction("reportStatus", (text) => seen.told.push(text));
   await page.exposeFunction("reportViolation", (violation) => seen.violations.push(violation));
   await page.evaluateOnNewDocument(() => {
     addEventListener("securitypolicyviolation", (event) => {
       window.reportViolation(`${event.effectiveDirective} ${event.blockedURI}`);
     });
   });
-  // That the page itself was answered 402, browsers tell as an error of theirs.
-  const status402 = /the server responded with a status of 402/;
+  // That the page or a payment was answered so, browsers tell as an error of theirs.
+  const unpaid = /the server responded with a status of (402|412)/;
   page.on("console", (message) => {
-    if (message.type() === "error" && !status402.test(message.text())) seen.errors.push(message.text());
+    if (message.type() === "error" && !unpaid.test(message.text())) seen.errors.push(message.text());
   });
   page.on("pageerror", (error) => seen.errors.push(String(error)));
   page.on("dialog", (dialog) => {
@@ -108,6 +111,10 @@ try {
   if (options.looks) await page.click("#look");
   if (!options["no-wallet"] && await page.$("#offers input")) await page.waitForSelector("#wallets button");
   seen.later = await words();
+  await page.evaluate(() => {
+    const status = document.querySelector("#status");
+    new MutationObserver(() => window.reportStatus(status.textContent)).observe(status, { childList: true });
+  });
   const buttons = () => page.$$eval("button", (all) =>
     all.filter((button) => button.checkVisibility()).map((button) => button.innerText));
   seen.buttons = await buttons();

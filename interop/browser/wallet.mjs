@@ -15,10 +15,11 @@ const ICON = "data:image/svg+xml;base64," + btoa(
 const refusal = (code, message) => ({ error: { code, message } });
 
 export class Wallet {
-  constructor({ key, chain, knows, refuses, name = "Test Wallet", icon = ICON, ...how }) {
+  constructor({ key, chain, knows, node, refuses, name = "Test Wallet", icon = ICON, ...how }) {
     this.account = privateKeyToAccount(key);
     this.chain = chain;
     this.knows = knows;
+    this.node = node;
     this.refuses = [...refuses];
     this.shown = { name, icon, ...how };
     this.late = how.late;
@@ -44,9 +45,18 @@ export class Wallet {
       }
       case "eth_signTypedData_v4":
         return this.sign(params[0], JSON.parse(params[1]));
+      case "eth_call":
+        if (this.node) return this.read(method, params);
+        // falls through
       default:
         return refusal(4200, `${method} is not supported`);
     }
+  }
+
+  async read(method, params) {
+    const asked = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+    const answer = await fetch(this.node, { method: "POST", headers: { "Content-Type": "application/json" }, body: asked });
+    return answer.json();
   }
 
   async sign(from, { domain, types, primaryType, message }) {

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `main` | the usual visit, and payments whose outcome is not known at once |
 //! | `wallets` | wallets of all kinds, good and bad |
+//! | `permit2` | what moves by Permit2 |
 //! | `terms` | several prices, changed ones, and such as the page cannot pay |
 //! | `shop` | what is for sale, and how it is visited |
 
+mod permit2;
 mod shop;
 mod terms;
 mod wallets;

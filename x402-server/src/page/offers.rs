@@ -16,7 +16,7 @@ pub(super) struct Offers<'a>(Vec<Offer<'a>>);
 struct Offer<'a> {
     requirements: &'a PaymentRequirements,
     words: Words,
-    /// Whether a wallet in a browser can pay it: all that it needs is one signature.
+    /// Whether a wallet in a browser can pay it: all that it needs is signatures.
     by_wallet: bool,
 }
 
@@ -103,20 +103,22 @@ impl Offer<'_> {
     }
 }
 
-/// `exact` by EIP-3009, with all that its signature says.
+/// `exact` by Permit2, or by EIP-3009 with all that its signature says.
 fn is_for_wallets(offer: &PaymentRequirements) -> bool {
     let extra = match &offer.extra {
         Some(extra) => extra.parse().unwrap_or_default(),
         None => Extra::default(),
     };
     let Extra { name, version, asset_transfer_method, payment_flow } = extra;
-    let method = asset_transfer_method.as_deref().map(TransferMethod::from_wire);
+    let signable = match asset_transfer_method.as_deref().map(TransferMethod::from_wire) {
+        None | Some(Some(TransferMethod::Eip3009)) => name.is_some() && version.is_some(),
+        Some(Some(TransferMethod::Permit2)) => true,
+        _ => false,
+    };
     let flow = payment_flow.as_deref().map(PaymentFlow::from_wire);
     offer.scheme == EXACT
         && offer.network.chain_id().is_some_and(|id| id <= SAFE_INTEGER)
-        && name.is_some()
-        && version.is_some()
-        && matches!(method, None | Some(Some(TransferMethod::Eip3009)))
+        && signable
         && matches!(flow, None | Some(Some(PaymentFlow::Authorization | PaymentFlow::Upfront)))
         && [&offer.asset, &offer.pay_to].into_iter().all(|text| is_address(text))
 }

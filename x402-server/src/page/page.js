@@ -73,34 +73,85 @@
     };
   };
 
-  const typedData = ({ offer, chain }, from, validBefore) => {
-    const fields = (...pairs) => pairs.map(([name, type]) => ({ name, type }));
+  // What is signed. The types are told as contracts tell them; the first is the message's.
+
+  const typedData = (domain, message, types) => {
+    const members = (text) => text.split(",").map((member) => {
+      const [type, name] = member.split(" ");
+      return { name, type };
+    });
+    const version = "version" in domain ? "string version," : "";
+    const all = { EIP712Domain: `string name,${version}uint256 chainId,address verifyingContract`, ...types };
     return {
-      types: {
-        EIP712Domain: fields(["name", "string"], ["version", "string"], ["chainId", "uint256"], ["verifyingContract", "address"]),
-        TransferWithAuthorization: fields(["from", "address"], ["to", "address"], ["value", "uint256"],
-          ["validAfter", "uint256"], ["validBefore", "uint256"], ["nonce", "bytes32"]),
-      },
-      primaryType: "TransferWithAuthorization",
-      domain: { name: offer.extra.name, version: offer.extra.version, chainId: chain, verifyingContract: offer.asset },
-      message: { from, to: offer.payTo, value: offer.amount, validAfter: "0", validBefore: String(validBefore), nonce: "0x" + random(32) },
+      types: Object.fromEntries(Object.entries(all).map(([name, text]) => [name, members(text)])),
+      primaryType: Object.keys(types)[0], domain, message,
     };
   };
+  const tokenDomain = ({ offer: { extra, asset }, chain }) =>
+    ({ name: extra.name, version: extra.version, chainId: chain, verifyingContract: asset });
 
-  const named = (part) => {
-    if (!part.startsWith('"payment-identifier":')) return part;
-    const extension = JSON.parse(`{${part}}`);
-    extension["payment-identifier"].info.id = "pay_" + random(16);
-    return JSON.stringify(extension).slice(1, -1);
+  const byEip3009 = (choice, from, end) => {
+    const { payTo: to, amount: value } = choice.offer;
+    const authorization = { from, to, value, validAfter: "0", validBefore: end, nonce: "0x" + random(32) };
+    const data = typedData(tokenDomain(choice), authorization, {
+      TransferWithAuthorization:
+        "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce",
+    });
+    return { data, payload: { authorization } };
   };
-  const header = ({ raw }, payload) => {
+
+  const PERMIT2 = "0x000000000022D473030F116dDEE9F6B43aC78BA3";
+  const PROXY = "0x402085c248EeA27D92E8b30b2C58ed07f9E20001";
+  const UNALLOWED = `This account must first allow the contract Permit2 (${PERMIT2}) to move this token.`;
+  const byPermit2 = ({ offer: { asset: token, amount, payTo: to }, chain }, from, deadline) => {
+    const nonce = BigInt("0x" + random(32)).toString();
+    const message = { permitted: { token, amount }, spender: PROXY, nonce, deadline, witness: { to, validAfter: "0" } };
+    const data = typedData({ name: "Permit2", chainId: chain, verifyingContract: PERMIT2 }, message, {
+      PermitWitnessTransferFrom:
+        "TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,Witness witness",
+      TokenPermissions: "address token,uint256 amount",
+      Witness: "address to,uint256 validAfter",
+    });
+    return { data, payload: { permit2Authorization: { from, ...message } } };
+  };
+
+  // What gives Permit2 an allowance of just the amount, if it has less and the shop puts one on chain.
+  const allowance = async (choice, from, deadline, ask) => {
+    const { asset: to, amount: value, extra } = choice.offer;
+    const isNamed = [extra.name, extra.version].every((text) => typeof text === "string");
+    const read = async (...words) => BigInt(await ask("eth_call", [{ to, data: words.join("") }, "latest"]));
+    const word = (address) => address.slice(2).toLowerCase().padStart(64, "0");
+    let nonce;
+    try {
+      if (await read("0xdd62ed3e", word(from), word(PERMIT2)) >= BigInt(value)) return null;
+      if (!isNamed || !terms.extensions?.eip2612GasSponsoring) throw new Told(`${UNALLOWED} Nothing was paid.`);
+      nonce = (await read("0x7ecebe00", word(from))).toString();
+    } catch (error) {
+      if (error instanceof Told) throw error;
+      return null; // The wallet cannot tell; the shop will.
+    }
+    const data = typedData(tokenDomain(choice), { owner: from, spender: PERMIT2, value, nonce, deadline }, {
+      Permit: "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline",
+    });
+    return { data, info: { from, asset: to, spender: PERMIT2, amount: value, nonce, deadline, version: "1" } };
+  };
+
+  const header = ({ raw }, payload, permit) => {
     const resource = value(json, "resource");
-    const extensions = parts(value(json, "extensions") ?? "{}").map(named);
+    const answers = { "payment-identifier": { id: "pay_" + random(16) }, eip2612GasSponsoring: permit };
+    const answered = (part) => Object.keys(answers).find((key) => answers[key] && part.startsWith(`"${key}":`));
+    const extensions = parts(value(json, "extensions") ?? "{}").map((part) => {
+      const key = answered(part);
+      if (!key) return part;
+      const extension = JSON.parse(`{${part}}`);
+      Object.assign(extension[key].info, answers[key]);
+      return JSON.stringify(extension).slice(1, -1);
+    });
     const write = (echoed) => toBase64(`{"x402Version":2,"resource":${resource},"accepted":${raw},`
       + `"payload":${JSON.stringify(payload)}${echoed.length ? `,"extensions":{${echoed}}` : ""}}`);
     const all = write(extensions);
-    // Servers read no longer header; what they declared need not be echoed, only a name be given.
-    return all.length <= HEADER_LIMIT ? all : write(extensions.filter((part) => part.startsWith('"payment-identifier":')));
+    // Servers read no longer header; what they declared need not be echoed, only answered.
+    return all.length <= HEADER_LIMIT ? all : write(extensions.filter(answered));
   };
 
   // The wallet. Whoever cancels begins a new attempt: what still comes of the old one is dropped.
@@ -134,13 +185,21 @@
       if (!(await isThere())) throw new Told(`${wallet.name} did not switch to ${place}.`);
     }
     const now = () => Math.floor(Date.now() / 1000);
-    const validBefore = now() + Math.min(offer.maxTimeoutSeconds, LIFETIME);
-    const data = typedData(choice, from, validBefore);
-    say(`Sign the payment of ${price} in ${wallet.name}.`);
-    const signature = await ask("eth_signTypedData_v4", [from, JSON.stringify(data)]);
-    if (!/^0x([0-9a-f]{2})+$/i.test(signature)) throw new Told(`${wallet.name} gave no signature.`);
-    if (now() + MARGIN >= validBefore) throw new Told("The signature came too late. It was not sent, and nothing was paid.");
-    return { choice, header: header(choice, { signature, authorization: data.message }) };
+    const end = now() + Math.min(offer.maxTimeoutSeconds, LIFETIME);
+    const signed = async (data, what) => {
+      say(`Sign ${what} in ${wallet.name}.`);
+      const signature = await ask("eth_signTypedData_v4", [from, JSON.stringify(data)]);
+      if (!/^0x([0-9a-f]{2})+$/i.test(signature)) throw new Told(`${wallet.name} gave no signature.`);
+      return signature;
+    };
+    const isByPermit2 = offer.extra?.assetTransferMethod === "permit2";
+    const allowed = isByPermit2 ? await allowance(choice, from, String(end), ask) : null;
+    const first = `an allowance of ${price} for Permit2, then the payment,`;
+    const permit = allowed && { ...allowed.info, signature: await signed(allowed.data, first) };
+    const { data, payload } = (isByPermit2 ? byPermit2 : byEip3009)(choice, from, String(end));
+    const signature = await signed(data, `the payment of ${price}`);
+    if (now() + MARGIN >= end) throw new Told("The signature came too late. It was not sent, and nothing was paid.");
+    return { choice, header: header(choice, { signature, ...payload }, permit) };
   };
 
   const pay = async (wallet) => {
@@ -187,7 +246,7 @@
     }
     if (response.ok) return deliver(response, body);
     const challenge = fromBase64(response.headers.get("PAYMENT-REQUIRED") ?? "");
-    if (response.status === 402 && challenge) return refused(challenge, response);
+    if ([402, 412].includes(response.status) && challenge) return refused(challenge, response);
     let said = null;
     try { said = JSON.parse(new TextDecoder().decode(body)); } catch { /* No words, then. */ }
     const code = said?.error;
@@ -209,6 +268,7 @@
   };
 
   const REASONS = [
+    [/allowance/, () => UNALLOWED],
     [/insufficient/, (token) => `There is not enough ${token} in this account.`],
     [/valid_before|expired|valid_after|not_yet_valid/, () => "The payment came too late, or the clock of this device is wrong."],
     [/signature|smart_wallet|6492/, () => "The signature of this wallet was not accepted."],

@@ -165,13 +165,15 @@ fn networks_are_called_as_people_call_them() {
 }
 
 #[test]
-fn only_offers_that_one_signature_pays_are_put_to_the_wallet() {
+fn only_offers_that_signatures_pay_are_put_to_the_wallet() {
     let extra = |changes: Value| json!({ "extra": with(offer()["extra"].clone(), &changes) });
     let payable =
         |changes: &Value| html(&[with(offer(), changes)]).contains("<input type=\"radio\"");
     for changes in [
         json!({}),
         extra(json!({ "assetTransferMethod": "eip3009" })),
+        extra(json!({ "assetTransferMethod": "permit2" })),
+        json!({ "extra": { "assetTransferMethod": "permit2" } }),
         extra(json!({ "paymentFlow": "upfront" })),
         extra(json!({ "unknown": 1 })),
     ] {
@@ -185,7 +187,7 @@ fn only_offers_that_one_signature_pays_are_put_to_the_wallet() {
         json!({ "extra": null }),
         json!({ "asset": "0x036CbD53842c5426634e7929541eC2318f3dCF7" }),
         json!({ "payTo": "seller.eth" }),
-        extra(json!({ "assetTransferMethod": "permit2" })),
+        json!({ "extra": { "assetTransferMethod": "eip3009" } }),
         extra(json!({ "assetTransferMethod": "erc7710" })),
         extra(json!({ "paymentFlow": "escrow" })),
         extra(json!({ "paymentFlow": "tomorrow" })),
