@@ -6,6 +6,8 @@
 //   --knows N,N      chains that it can switch to; 84532 otherwise
 //   --node URL       who it asks of that chain; otherwise it cannot tell of any
 //   --refuses M=N    answers the method M with the error N, once for each time that it is said
+//   --cancels M      cancels while the wallet does not answer the method M, which it does then; counts as a
+//                    press, once for each time that it is said
 //   --wallet JSON    its name and icon, whether it is injected, broken, late; said again, there are several
 //   --no-wallet      there is none
 //   --looks          looks for a wallet again, once the late ones have come
@@ -28,7 +30,8 @@ const { values: options, positionals: [url] } = parseArgs({
   allowPositionals: true,
   options: {
     chain: text("1"), knows: text("84532"), node: text(undefined), loses: text("0"), misses: text("0"), clicks: text("1"), patience: text("0"),
-    refuses: { type: "string", multiple: true, default: [] }, wallet: { type: "string", multiple: true, default: ["{}"] },
+    refuses: { type: "string", multiple: true, default: [] }, cancels: { type: "string", multiple: true, default: [] },
+    wallet: { type: "string", multiple: true, default: ["{}"] },
     "no-wallet": { type: "boolean" }, looks: { type: "boolean" }, with: text("0"), offer: text(undefined),
     width: text("900"), screenshot: text(undefined), before: text(undefined), dark: { type: "boolean" },
   },
@@ -53,6 +56,7 @@ try {
     knows: options.knows.split(",").map(Number),
     node: options.node,
     refuses: options.refuses.map((one) => one.split("=")).map(([method, code]) => [method, Number(code)]),
+    stalls: options.cancels,
     ...JSON.parse(shown),
   }));
   for (const [index, wallet] of wallets.entries()) await wallet.install(page, index);
@@ -142,6 +146,14 @@ try {
         await ready();
       }
       await press((await page.$$("#wallets button"))[Number(options.with)]);
+      if (click < options.cancels.length) {
+        const wallet = wallets[Number(options.with)];
+        await wallet.stalled;
+        await page.click("#cancel");
+        seen.said.push(await page.$eval("#status", (status) => status.textContent));
+        wallet.goOn();
+        continue;
+      }
     }
     const ended = "#result:not([hidden]), #status.bad";
     // The last bad news go before the next come.

@@ -2,8 +2,9 @@
 // where it is `injected` just there; a `broken` one announces what is none. One that is `late` comes
 // when it is told to, and one that is `silent` does not say so: injected ones by the event
 // `ethereum#initialized`, others before they are asked. `refuses` has pairs of a method and the error
-// with which it is answered once; its person agrees to everything else, and answers nothing while
-// `busy`.
+// with which it is answered once, as the cause of another error in one that `wraps` its errors; its
+// person agrees to everything else, answers nothing while `busy`, and leaves each method in `stalls`
+// unanswered once, until told to `goOn`.
 
 import { hexToNumber } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
@@ -15,21 +16,36 @@ const ICON = "data:image/svg+xml;base64," + btoa(
 const refusal = (code, message) => ({ error: { code, message } });
 
 export class Wallet {
-  constructor({ key, chain, knows, node, refuses, name = "Test Wallet", icon = ICON, ...how }) {
+  constructor({ key, chain, knows, node, refuses, stalls, name = "Test Wallet", icon = ICON, ...how }) {
     this.account = privateKeyToAccount(key);
     this.chain = chain;
     this.knows = knows;
     this.node = node;
     this.refuses = [...refuses];
+    this.stalls = [...stalls];
     this.shown = { name, icon, ...how };
     this.late = how.late;
     this.calls = [];
     this.busy = Promise.resolve();
+    this.stall();
+  }
+
+  // `stalled` comes once a method is left unanswered.
+  stall() {
+    this.stalled = new Promise((resolve) => this.onStall = resolve);
+    this.gone = new Promise((resolve) => this.goOn = resolve);
   }
 
   async answer(method, params) {
     this.calls.push(method);
     await this.busy;
+    const stall = this.stalls.indexOf(method);
+    if (stall >= 0) {
+      this.stalls.splice(stall, 1);
+      this.onStall();
+      await this.gone;
+      this.stall();
+    }
     const next = this.refuses.findIndex(([refused]) => refused === method);
     if (next >= 0) return refusal(this.refuses.splice(next, 1)[0][1], "No.");
     switch (method) {
@@ -75,11 +91,13 @@ export class Wallet {
 }
 
 // Runs in the page.
-function enter(index, { name, icon, injected, broken, late, silent }) {
+function enter(index, { name, icon, injected, broken, late, silent, wraps }) {
   if (window !== window.top) return;
   const request = async ({ method, params }) => {
     const { result, error } = await window[`askWallet${index}`](method, params);
-    if (error) throw Object.assign(new Error(error.message), { code: error.code });
+    const { code, message } = error ?? {};
+    const thrown = wraps ? { code: -32603, data: { originalError: { code, message } } } : { code };
+    if (error) throw Object.assign(new Error(message), thrown);
     return result;
   };
   const provider = Object.freeze({ request });

@@ -163,6 +163,46 @@ async fn who_declines_to_connect_or_to_switch_is_told_and_pays_at_the_next_try()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_cancels_pays_at_the_next_try_and_what_the_wallet_still_answers_is_dropped()
+-> Result<(), Error> {
+    for (method, asked, signed) in [
+        ("eth_requestAccounts", 1 + 5, 1),
+        ("wallet_switchEthereumChain", 3 + 3, 1),
+        ("eth_signTypedData_v4", 5 + 3, 2),
+    ] {
+        let shop = open().await?;
+        let seen = shop.visit("/weather", &["--cancels", method, "--clicks", "2"]).await?;
+        assert_clean(&seen);
+        assert_eq!(texts(&seen, "said"), ["Cancelled. Nothing was paid."], "{method}");
+        assert_eq!(seen["paid"], "Paid 1 cent on Base Sepolia", "{seen}");
+        assert_eq!(seen["asked"], json!([asked]), "{method}: {seen}");
+        assert_eq!(signatures(&seen), signed);
+        assert_eq!(texts(&seen, "payments").len(), 1);
+        shop.assert_paid(1)?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_wraps_its_errors_is_understood() -> Result<(), Error> {
+    let wraps = ["--wallet", r#"{"wraps":true}"#];
+    for (options, said) in [
+        (["--refuses", "eth_requestAccounts=4001"], "Declined in the wallet. Nothing was paid."),
+        (
+            ["--knows", "1"],
+            "Test Wallet does not know Base Sepolia. Add the chain with the id 84532 to it, then try again.",
+        ),
+    ] {
+        let shop = open().await?;
+        let seen = shop.visit("/weather", &[wraps, options].concat()).await?;
+        assert_clean(&seen);
+        assert_eq!(texts(&seen, "said"), [said]);
+        shop.assert_paid(0)?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wallet_that_asks_something_already_is_told_in_words() -> Result<(), Error> {
     for method in ["eth_requestAccounts", "wallet_switchEthereumChain"] {
         let said = said_when_refused(method, "-32002").await?;

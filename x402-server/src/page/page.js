@@ -158,11 +158,11 @@
 
   let attempt = 0, open = true, held = null;
 
-  const declined = "Declined in the wallet. Nothing was paid.";
+  const codeOf = (error) => error?.data?.originalError?.code ?? error?.code;
   const trouble = (error, wallet) => {
     if (error instanceof Told) return error.message;
-    if (error?.code === 4001) return declined;
-    if (error?.code === -32002) return `${wallet.name} is already asking something: open it and answer there.`;
+    if (codeOf(error) === 4001) return "Declined in the wallet. Nothing was paid.";
+    if (codeOf(error) === -32002) return `${wallet.name} is already asking something: open it and answer there.`;
     return `${wallet.name} says: ${cut(error?.message, 200).replace(/\.$/, "") || "no"}. Nothing was paid.`;
   };
 
@@ -178,8 +178,7 @@
       try {
         await ask("wallet_switchEthereumChain", [{ chainId: "0x" + chain.toString(16) }]);
       } catch (error) {
-        const code = error?.data?.originalError?.code ?? error?.code;
-        if (code !== 4902) throw error;
+        if (codeOf(error) !== 4902) throw error;
         throw new Told(`${wallet.name} does not know ${place}. Add the chain with the id ${chain} to it, then try again.`);
       }
       if (!(await isThere())) throw new Told(`${wallet.name} did not switch to ${place}.`);
