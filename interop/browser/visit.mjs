@@ -17,6 +17,7 @@
 //   --misses N       paid requests that get through first, and their answers do not
 //   --clicks N       presses of a button at the most, 1 otherwise: pay, send again, or reload and pay
 //   --patience N     milliseconds before the payment is sent again
+//   --keys           with the keyboard alone
 //   --screenshot P   a picture of the end; --before P one of the beginning
 //   --width N        in pixels; --dark
 
@@ -29,7 +30,8 @@ const text = (fallback) => ({ type: "string", default: fallback });
 const { values: options, positionals: [url] } = parseArgs({
   allowPositionals: true,
   options: {
-    chain: text("1"), knows: text("84532"), node: text(undefined), loses: text("0"), misses: text("0"), clicks: text("1"), patience: text("0"),
+    chain: text("1"), knows: text("84532"), node: text(undefined), loses: text("0"), misses: text("0"),
+    clicks: text("1"), patience: text("0"), keys: { type: "boolean" },
     refuses: { type: "string", multiple: true, default: [] }, cancels: { type: "string", multiple: true, default: [] },
     wallet: { type: "string", multiple: true, default: ["{}"] },
     "no-wallet": { type: "boolean" }, looks: { type: "boolean" }, with: text("0"), offer: text(undefined),
@@ -42,7 +44,7 @@ const browser = await puppeteer.launch({
   args: ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"],
 });
 
-const seen = { errors: [], violations: [], dialogs: [], elsewhere: [], said: [], told: [], payments: [] };
+const seen = { errors: [], violations: [], dialogs: [], elsewhere: [], said: [], told: [], focus: [], payments: [] };
 try {
   const page = await browser.newPage();
   page.setDefaultTimeout(15_000);
@@ -112,9 +114,37 @@ try {
   const late = wallets.filter((wallet) => wallet.late);
   if (late.length) await page.waitForSelector("#none:not([hidden])");
   for (const wallet of late) await wallet.come();
-  if (options.looks) await page.click("#look");
+  // Whoever has no mouse goes from where the focus is, as often as Tab must be pressed.
+  const press = async (selector, count = 1) => {
+    if (!options.keys) return page.click(selector, { count });
+    const isThere = (selector) => document.activeElement === document.querySelector(selector);
+    for (let tabs = 0; !(await page.evaluate(isThere, selector)); tabs++) {
+      if (tabs > 20) throw new Error(`Tab does not lead to ${selector}`);
+      await page.keyboard.press("Tab");
+    }
+    for (let pressed = 0; pressed < count; pressed++) await page.keyboard.press("Enter");
+  };
+  const focused = () => page.evaluate(async () => {
+    // What was hidden loses the focus with the next picture.
+    for (let picture = 0; picture < 2; picture++) await new Promise(requestAnimationFrame);
+    const { activeElement } = document;
+    return activeElement === document.body ? "nothing" : activeElement.innerText || activeElement.localName;
+  });
+  // What screen readers speak of by themselves when it changes.
+  const heard = async () => {
+    const { nodes } = await (await page.createCDPSession()).send("Accessibility.getFullAXTree");
+    const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+    const isLive = (node) => node && (isLive(byId.get(node.parentId))
+      || node.properties?.some(({ name, value }) => name === "live" && value.value === "polite"));
+    return nodes.filter((node) => node.role.value === "StaticText" && isLive(node)).map((node) => node.name.value);
+  };
+  if (options.looks) {
+    await press("#look");
+    seen.focus.push(await focused());
+  }
   if (!options["no-wallet"] && await page.$("#offers input")) await page.waitForSelector("#wallets button");
   seen.later = await words();
+  seen.found = await heard();
   await page.evaluate(() => {
     const status = document.querySelector("#status");
     new MutationObserver(() => window.reportStatus(status.textContent)).observe(status, { childList: true });
@@ -127,9 +157,9 @@ try {
   if (options.before) await page.screenshot({ path: options.before, fullPage: true });
   if (options.offer) await page.click(`#offers input[value="${options.offer}"]`);
 
-  const press = async (button) => {
+  const pay = async () => {
     // Who clicks twice means one payment, and answers the wallet after it.
-    const pressed = button.click({ count: 2 });
+    const pressed = press(`#wallets button:nth-child(${Number(options.with) + 1})`, 2);
     for (const wallet of wallets) wallet.busy = pressed;
     await pressed;
   };
@@ -139,18 +169,20 @@ try {
     const reload = await page.$("#reload:not([hidden])");
     if (again) {
       await setTimeout(Number(options.patience));
-      await again.click();
+      await press("#again");
     } else {
       if (reload) {
-        await Promise.all([page.waitForNavigation(), reload.click()]);
+        await Promise.all([page.waitForNavigation(), press("#reload")]);
         await ready();
       }
-      await press((await page.$$("#wallets button"))[Number(options.with)]);
+      await pay();
       if (click < options.cancels.length) {
         const wallet = wallets[Number(options.with)];
         await wallet.stalled;
-        await page.click("#cancel");
+        seen.focus.push(await focused());
+        await press("#cancel");
         seen.said.push(await page.$eval("#status", (status) => status.textContent));
+        seen.focus.push(await focused());
         wallet.goOn();
         continue;
       }
@@ -158,6 +190,8 @@ try {
     const ended = "#result:not([hidden]), #status.bad";
     // The last bad news go before the next come.
     await page.waitForFunction((ended) => document.querySelector(ended), {}, ended);
+    seen.focus.push(await focused());
+    seen.heard = await heard();
     if (await page.$("#result:not([hidden])")) break;
     seen.said.push(await page.$eval("#status", (status) => status.textContent));
   }

@@ -6,9 +6,11 @@
 //! | `wallets` | wallets of all kinds, good and bad |
 //! | `permit2` | what moves by Permit2 |
 //! | `terms` | several prices, changed ones, and such as the page cannot pay |
+//! | `senses` | without a mouse, without a screen, on a small screen |
 //! | `shop` | what is for sale, and how it is visited |
 
 mod permit2;
+mod senses;
 mod shop;
 mod terms;
 mod wallets;

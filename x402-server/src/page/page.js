@@ -18,7 +18,9 @@
   };
   const enable = (enabled) => {
     open = enabled;
-    for (const one of document.querySelectorAll("#wallets button, #offers input")) one.disabled = !enabled;
+    for (const input of document.querySelectorAll("#offers input")) input.disabled = !enabled;
+    // A disabled button would lose the focus.
+    for (const button of $("wallets").children) button.setAttribute("aria-disabled", !enabled);
   };
   class Told extends Error {}
   const cut = (text, length) => (typeof text === "string" ? text.slice(0, length) : "");
@@ -156,7 +158,7 @@
 
   // The wallet. Whoever cancels begins a new attempt: what still comes of the old one is dropped.
 
-  let attempt = 0, open = true, held = null;
+  let attempt = 0, open = true, held = null, pressed = null;
 
   const codeOf = (error) => error?.data?.originalError?.code ?? error?.code;
   const trouble = (error, wallet) => {
@@ -203,6 +205,7 @@
 
   const pay = async (wallet) => {
     if (!open) return;
+    pressed = wallet.button;
     const mine = ++attempt;
     const ask = async (method, params) => {
       const call = wallet.provider.request(params ? { method, params } : { method });
@@ -224,8 +227,11 @@
     held = null;
     enable(true);
     $("pay").hidden = false;
+    const focused = document.activeElement;
     show();
     say(text, bad);
+    // Where the button that had the focus is gone, it goes back to where the visitor came from.
+    if (focused === document.body || !focused?.getClientRects().length) pressed?.focus();
   };
 
   // The shop. A payment that was sent is kept until its outcome is known.
@@ -357,8 +363,8 @@
     button.replaceChildren(name);
     if (icon.startsWith("data:image/")) button.prepend(Object.assign(new Image(), { src: icon, alt: "" }));
     button.setAttribute("aria-label", `Pay with ${name}`);
-    button.disabled = !open;
-    button.onclick = () => pay({ name, provider: provider ?? window.ethereum });
+    button.setAttribute("aria-disabled", !open);
+    button.onclick = () => pay({ name, button, provider: provider ?? window.ethereum });
     if (!button.isConnected) $("wallets").append(button);
     return button;
   };
@@ -382,9 +388,8 @@
     addEventListener("ethereum#initialized", look);
   }, 300);
   $("look").addEventListener("click", () => {
-    const found = look();
-    say(found ? "" : "There is still no wallet in this browser.");
-    if (found) $("wallets").firstChild.focus();
+    if (look()) $("wallets").firstChild.focus();
+    else $("lack").textContent = "There is still no wallet in this browser.";
   });
 
   $("cancel").addEventListener("click", () => free("Cancelled. Nothing was paid."));
