@@ -219,6 +219,10 @@ try {
   seen.calls = wallets.flatMap((wallet) => wallet.calls);
   seen.asked = wallets.map((wallet) => wallet.calls.length);
   if (options.screenshot) await page.screenshot({ path: options.screenshot, fullPage: true });
+  seen.wider = await page.evaluate(() => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+    return document.documentElement.scrollWidth - innerWidth;
+  });
 } catch (error) {
   seen.failure = String(error);
   process.exitCode = 1;

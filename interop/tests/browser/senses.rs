@@ -3,6 +3,7 @@
 use interop::Error;
 
 use crate::shop::{assert_clean, open, texts};
+use crate::terms;
 
 const PAID: &str = "Paid 1 cent on Base Sepolia";
 
@@ -74,5 +75,23 @@ async fn what_happens_is_spoken_by_screen_readers() -> Result<(), Error> {
     ];
     let seen = shop.visit("/weather", &[]).await?;
     assert_eq!(texts(&seen, "told").get(..4), Some(&told[..]));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_wider_than_a_small_screen() -> Result<(), Error> {
+    let (shop, [dear, _]) = (open().await?, terms::open().await?);
+    let wallet = format!(r#"{{"name":"{}"}}"#, "W".repeat(40));
+    let small = ["--width", "360", "--wallet", &wallet];
+    let address = format!("?{}", "long".repeat(60));
+    for (shop, path, options) in [
+        (&shop, &*format!("/hostile{address}"), &["--refuses", "eth_requestAccounts=4001"][..]),
+        (&shop, &*format!("/weather{address}"), &["--no-wallet"]),
+        (&shop, &*format!("/article{address}"), &[]),
+        (&dear, &*format!("/several{address}"), &["--loses", "1"]),
+    ] {
+        let seen = shop.visit(path, &[&small, options].concat()).await?;
+        assert_eq!(seen["wider"], 0, "{path}: {seen}");
+    }
     Ok(())
 }

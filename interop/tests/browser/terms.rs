@@ -20,7 +20,7 @@ use crate::shop::{
 
 /// Opens a shop that sells on two chains, and on the first for prices that are found out with every
 /// request too.
-async fn open() -> Result<[Shop; 2], Error> {
+pub(crate) async fn open() -> Result<[Shop; 2], Error> {
     let devnets = [Devnet::new(), Devnet::builder().chain_id(8453).build()?];
     for devnet in &devnets {
         devnet.mint(visitor(), U256::from(SAVINGS))?;
