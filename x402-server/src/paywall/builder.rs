@@ -267,8 +267,12 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
     }
 
     /// The secret that quotes of [dynamic prices](Paywall::price_by) are sealed with. Servers that
-    /// sell the same things need the same. Drawn by lot unless said otherwise, which does for one
-    /// process.
+    /// sell the same things need the same, and the same public address. Drawn by lot unless said
+    /// otherwise, which does for one process.
+    ///
+    /// All prices of one site under one key that requests for the same method and path can come to
+    /// share their quotes, on all its servers, unless their [`route`](crate::DynamicPrice::route) or
+    /// [`name`](crate::DynamicPrice::name) tells them apart.
     pub fn quote_key(mut self, key: [u8; 32]) -> Self {
         self.quote_key = Some(key);
         self

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::ready;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,11 +37,14 @@ impl From<Price> for Quote {
 #[derive(Clone)]
 #[must_use]
 pub struct DynamicPrice {
-    paywall: Paywall,
+    pub(super) paywall: Paywall,
     find: Arc<dyn Find>,
-    valid_for: Duration,
+    pub(super) valid_for: Duration,
     sign_in: Option<Arc<SignIn>>,
-    about: About,
+    pub(super) about: About,
+    pub(super) name: Option<String>,
+    /// Where in the program it stands, where no other program takes its quotes.
+    pub(super) place: Option<&'static Location<'static>>,
 }
 
 trait Find: Send + Sync {
@@ -70,6 +74,12 @@ impl Paywall {
     /// A quote is for the same method, path and query, and for the same values of the headers that the
     /// function has asked for; whoever has it can pay by it as often as it likes while it stands.
     ///
+    /// Prices that requests for one method and path can come to, as by their host or at two listeners,
+    /// must be told apart, or a quote of the cheap one pays the dear one: they share their quotes unless
+    /// their [`route`](DynamicPrice::route), their [`name`](DynamicPrice::name) or the paywall's public
+    /// address differ. Those that are written at different places of the program are told apart too,
+    /// but not under a [`quote_key`](crate::PaywallBuilder::quote_key), which other programs may have.
+    ///
     /// Whoever was told a price can pay it for [a while](DynamicPrice::valid_for), whatever the
     /// function says by then: the terms carry a quote that only this paywall can make, in
     /// `extra.quote`. The function is asked with every request all the same, and what it gives away
@@ -93,6 +103,7 @@ impl Paywall {
     /// let gate = per_page.route("GET /print").gate()?;
     /// # drop(gate); Ok(()) }
     /// ```
+    #[track_caller]
     pub fn price_by<F, T, E>(&self, find: F) -> DynamicPrice
     where
         F: Fn(Inquiry) -> T + Send + Sync + 'static,
@@ -100,8 +111,9 @@ impl Paywall {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let valid_for = Duration::from_secs(60);
-        let (paywall, about) = (self.clone(), About::default());
-        DynamicPrice { paywall, find: Arc::new(find), valid_for, sign_in: None, about }
+        let place = (!self.inner.shares_quotes).then_some(Location::caller());
+        let (paywall, find, about) = (self.clone(), Arc::new(find), About::default());
+        DynamicPrice { paywall, find, valid_for, sign_in: None, about, name: None, place }
     }
 }
 
@@ -110,6 +122,27 @@ impl DynamicPrice {
     /// count.
     pub fn valid_for(mut self, time: Duration) -> Self {
         self.valid_for = time;
+        self
+    }
+
+    /// Tells it apart from another price for the same method and path: a quote of the one does not pay
+    /// the other. Whatever sells the same things says the same here, and goes on saying it: under
+    /// another name or [route](Self::route), what was quoted before is not known any more, nor what was
+    /// settled so and is owed.
+    ///
+    /// ```
+    /// # fn two(paywall: &x402_server::Paywall) -> Result<(), x402_server::ConfigError> {
+    /// use x402_server::{ConfigError, Inquiry, Quote};
+    ///
+    /// let at = |price: &'static str| move |inquiry: Inquiry| async move {
+    ///     Ok::<Quote, ConfigError>(inquiry.price(price)?.into())
+    /// };
+    /// let cheap = paywall.price_by(at("$0.01")).name("a.example").gate()?;
+    /// let dear = paywall.price_by(at("$5")).name("b.example").gate()?;
+    /// # drop((cheap, dear)); Ok(()) }
+    /// ```
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
         self
     }
 
@@ -207,23 +240,24 @@ impl Ask for DynamicPrice {
         let looked = Looked::default();
         let inquiry = Inquiry::new(request.clone(), self.paywall.clone(), payer, looked.clone());
         let found = self.find.find(inquiry);
-        let (paywall, request, valid_for) = (self.paywall.clone(), request.clone(), self.valid_for);
-        let (sign_in, about) = (self.sign_in.clone(), self.about.clone());
+        let (this, request) = (self.clone(), request.clone());
         Box::pin(async move {
             let found = found.await;
             // Whatever was made of it: its handler may read it otherwise.
             if let Some(refused) = looked.ambiguous() {
                 return Asked::Refused(refused);
             }
-            let quoted = Quoted::new(&paywall, &request, &looked, valid_for);
+            let quoted = Quoted::new(&this, &request, &looked);
             let asked = match found {
                 Ok(Quote::Free) => return Asked::Nothing,
                 Ok(Quote::Refuse(refused)) => return Asked::Refused(refused),
-                Ok(Quote::Price(price)) => match &sign_in {
+                Ok(Quote::Price(price)) => match &this.sign_in {
                     Some(sign_in) => sign_in.declare(*price, request.path()),
                     None => Ok(*price),
                 }
-                .and_then(|price| asked(&price.or_about(&about), &quoted, accepted.as_deref())),
+                .and_then(|price| {
+                    asked(&price.or_about(&this.about), &quoted, accepted.as_deref())
+                }),
                 Err(error) => Err(error),
             };
             asked.unwrap_or_else(|error| {
@@ -238,7 +272,7 @@ impl Ask for DynamicPrice {
     }
 
     fn owed(&self, request: &RequestInfo, accepted: &PaymentRequirements) -> Option<Offered> {
-        Quoted::as_told(&self.paywall, request, accepted)?.amount(accepted)?;
+        Quoted::as_told(self, request, accepted)?.amount(accepted)?;
         Price::owed(&self.paywall, accepted)
     }
 }

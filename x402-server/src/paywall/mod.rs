@@ -63,6 +63,8 @@ struct Inner {
     signed_in: Arc<sign_in::Used>,
     /// What quotes are sealed with.
     quote_key: [u8; 32],
+    /// Whether others may have that key too.
+    shares_quotes: bool,
 }
 
 #[derive(Clone, Debug)]

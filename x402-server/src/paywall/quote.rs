@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::Sha256;
 use x402_types::{Amount, JsonError, PaymentRequirements, RawObject, Verbatim};
 
-use super::Paywall;
+use super::DynamicPrice;
 use super::inquiry::Looked;
 use crate::engine::{RequestInfo, seconds_since_1970};
 
@@ -20,9 +19,11 @@ const SEAL: usize = 16;
 const MARK: usize = 16;
 
 /// Makes quotes for one request, and knows them again: an offer, and until when it stands, sealed
-/// with the paywall's key and with all that the price was made of.
+/// with the paywall's key, with the site and the price whose quote it is, and with all that the price
+/// was made of.
 pub(super) struct Quoted {
     key: [u8; 32],
+    /// Whose price it is, and for what.
     request: String,
     /// The marks of the headers that the price was made of.
     marks: String,
@@ -32,53 +33,50 @@ pub(super) struct Quoted {
 
 impl Quoted {
     /// With the headers that the price function has asked for.
-    pub(super) fn new(
-        paywall: &Paywall,
-        request: &RequestInfo,
-        looked: &Looked,
-        valid_for: Duration,
-    ) -> Self {
-        let key = paywall.inner.quote_key;
+    pub(super) fn new(price: &DynamicPrice, request: &RequestInfo, looked: &Looked) -> Self {
+        let key = &price.paywall.inner.quote_key;
         let headers = looked.headers();
-        let headers = headers.iter().map(|(name, value)| (mark(&key, name), value.as_deref()));
-        Self::with(key, request, &headers.collect(), valid_for)
+        let headers = headers.iter().map(|(name, value)| (mark(key, name), value.as_deref()));
+        Self::with(price, request, &headers.collect())
     }
 
     /// With the headers that a quote was made of, whichever the price function asks for now. `None` where
     /// one of them can be read in two ways: who has paid for the one is not owed the other.
     pub(super) fn as_told(
-        paywall: &Paywall,
+        price: &DynamicPrice,
         request: &RequestInfo,
         accepted: &PaymentRequirements,
     ) -> Option<Self> {
-        let key = paywall.inner.quote_key;
+        let key = &price.paywall.inner.quote_key;
         let quote = Told::read(accepted)?;
         let marks = quote.marks.as_bytes().chunks(MARK);
         let marks = marks.map(|mark| String::from_utf8_lossy(mark).into_owned());
         let mut headers: BTreeMap<_, _> = marks.map(|mark| (mark, None)).collect();
         if !headers.is_empty() {
             for name in request.header_names() {
-                if let Some(value) = headers.get_mut(&mark(&key, &name.to_ascii_lowercase())) {
+                if let Some(value) = headers.get_mut(&mark(key, &name.to_ascii_lowercase())) {
                     *value = request.sole_header(name).ok()?;
                 }
             }
         }
-        Some(Self::with(key, request, &headers, Duration::ZERO))
+        Some(Self::with(price, request, &headers))
     }
 
     fn with(
-        key: [u8; 32],
+        price: &DynamicPrice,
         request: &RequestInfo,
         headers: &BTreeMap<String, Option<&str>>,
-        valid_for: Duration,
     ) -> Self {
+        let DynamicPrice { paywall, about, name, place, valid_for, .. } = price;
         let now = seconds_since_1970();
         let expires = now.saturating_add(valid_for.as_secs());
         let marks = headers.keys().map(String::as_str).collect();
-        let request = (request.method(), request.path(), request.query(), headers);
+        let place = place.map(|place| (place.file(), place.line(), place.column()));
+        let sold = (&paywall.rules().public_url, &about.route, name, place);
+        let request = (sold, request.method(), request.path(), request.query(), headers);
         // Names and texts always serialize.
         let request = serde_json::to_string(&request).unwrap_or_default();
-        Self { key, request, marks, now, expires }
+        Self { key: paywall.inner.quote_key, request, marks, now, expires }
     }
 
     /// The offer with a quote.

@@ -190,6 +190,57 @@ async fn servers_with_one_key_take_each_others_quotes() {
     assert!(matches!(buy(&gates[1], &payment).await, Admission::Admit(_)));
 }
 
+/// A quote of the first gate, paid at each of the others by a payer that does not say for which address.
+async fn assert_others_do_not_take_quotes(gates: &[Gate], facilitator: &Double) {
+    let [first, others @ ..] = gates else { panic!("no gates") };
+    let payment = Payer::number(1).pay(&told(first).await).await;
+    let payment = Payment { resource: None, ..payment };
+    for (number, other) in others.iter().enumerate() {
+        let reply = refused(buy(other, &payment).await);
+        assert_eq!((reply.status, amount(&terms(&reply))), (402, "5000000".to_owned()), "{number}");
+    }
+    assert_eq!(facilitator.calls(), 0);
+}
+
+fn at(price: &'static str) -> impl Fn(Inquiry) -> std::future::Ready<Said> {
+    move |inquiry| std::future::ready(inquiry.price(price).map(Quote::from))
+}
+
+#[tokio::test]
+async fn a_quote_of_one_price_does_not_pay_another_of_the_same_path() {
+    let facilitator = Double::default();
+    let shared: Paywall =
+        builder(&facilitator, &MemoryStore::new()).quote_key([7; 32]).build().await.unwrap();
+    for paywall in [paywall(&facilitator).await, shared] {
+        let made = |price, name: &str| paywall.price_by(at(price)).name(name).gate().unwrap();
+        let gates = [made("$0.01", "a"), made("$5", "b")];
+        assert_others_do_not_take_quotes(&gates, &facilitator).await;
+        let found = |price, route: &str| paywall.price_by(at(price)).route(route).gate().unwrap();
+        let gates = [found("$0.01", "GET /{cheap}"), found("$5", "GET /{dear}")];
+        assert_others_do_not_take_quotes(&gates, &facilitator).await;
+    }
+}
+
+#[tokio::test]
+async fn prices_of_one_process_are_told_apart_by_where_they_are_written() {
+    let facilitator = Double::default();
+    let paywall = paywall(&facilitator).await;
+    let gates =
+        [paywall.price_by(at("$0.01")).gate().unwrap(), paywall.price_by(at("$5")).gate().unwrap()];
+    assert_others_do_not_take_quotes(&gates, &facilitator).await;
+}
+
+#[tokio::test]
+async fn a_quote_of_one_site_does_not_pay_at_another_with_the_same_key() {
+    let (facilitator, mut gates) = (Double::default(), Vec::new());
+    for (site, price) in [("https://a.example", "$0.01"), ("https://b.example", "$5")] {
+        let paywall = builder(&facilitator, &MemoryStore::new()).public_url(site);
+        let paywall: Paywall = paywall.quote_key([7; 32]).build().await.unwrap();
+        gates.push(paywall.price_by(at(price)).name("same").gate().unwrap());
+    }
+    assert_others_do_not_take_quotes(&gates, &facilitator).await;
+}
+
 #[tokio::test]
 async fn a_quote_lapses() {
     let (facilitator, price) = (Double::default(), Arc::new(AtomicU64::new(10_000)));

@@ -38,6 +38,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
         else {
             return Err(ConfigError { mistakes });
         };
+        let shares_quotes = self.quote_key.is_some();
         let quote_key = match self.quote_key {
             Some(key) => key,
             None => random_key().map_err(ConfigError::one)?,
@@ -89,6 +90,7 @@ impl<P: From<Paywall>> PaywallBuilder<P> {
             listed: Default::default(),
             signed_in: Default::default(),
             quote_key,
+            shares_quotes,
         };
         Ok(P::from(Paywall { inner: Arc::new(inner) }))
     }
