@@ -12,6 +12,7 @@ mod errors;
 mod extractor;
 mod hostile;
 mod named_payments;
+mod path_params;
 mod streams;
 mod tools;
 mod ui;

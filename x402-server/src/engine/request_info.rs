@@ -1,7 +1,10 @@
+mod template;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use super::head::RequestHead;
+use template::{Template, decoded};
 
 /// What a request says before its body, in a form that can be kept: for prices and hooks that are
 /// asked about each request. All of it is the client's word.
@@ -98,24 +101,29 @@ impl RequestInfo {
     }
 
     /// What stands in the path in the place of `{name}`, decoded, where the framework says which
-    /// route it found. Of `{*name}` all that follows. `None` also where it is not UTF-8.
+    /// route it found. Of `{*name}` all that follows. Of several in one segment, as in `/{w}x{h}`, the
+    /// first takes as much as it can: for a path that ends in `1x2x3`, `w` is `1x2`.
+    ///
+    /// `None` where the route has no such name, and where it cannot be told what is its: where it is not
+    /// UTF-8; where it is there twice, and not the same; where the path is not of this route, as when
+    /// somebody has rewritten it, or it is of another pattern of the same resource; and where there are patterns, as in `/{a:[a-z]*}{b}`, and the path could
+    /// be read in several ways if they did not say more than where slashes can be.
+    ///
+    /// A hook that gives away by a part of the path does so for a value of it, and never for `None`.
     pub fn path_param(&self, name: &str) -> Option<Cow<'_, str>> {
-        let mut rest = self.path.strip_prefix('/')?;
-        let mut template = self.route.as_deref()?.strip_prefix('/')?;
-        loop {
-            let (pattern, more) = split_template(template);
-            let tail = pattern.is_tail;
-            let (segment, after) = match rest.split_once('/') {
-                Some((segment, after)) if !tail => (segment, Some(after)),
-                _ => (rest, None),
-            };
-            if let Some(known) = pattern.name {
-                let inner = segment.strip_prefix(pattern.before)?.strip_suffix(pattern.after)?;
-                if known == name {
-                    return percent_encoding::percent_decode_str(inner).decode_utf8().ok();
-                }
-            }
-            (template, rest) = (more?, after?);
+        self.sole_path_param(name).ok().flatten()
+    }
+
+    /// The same, and why it cannot be told.
+    pub(crate) fn sole_path_param(&self, name: &str) -> Result<Option<Cow<'_, str>>, Ambiguous> {
+        let Some(route) = self.route.as_deref() else { return Ok(None) };
+        let places = Template::parse(route).find(name, &self.path)?;
+        let values = places.into_iter().map(|place| decoded(self.path.get(place).unwrap_or("")));
+        let mut values = values.collect::<Result<Vec<_>, _>>()?;
+        values.dedup();
+        match values.len() {
+            0 | 1 => Ok(values.pop().map(Cow::Owned)),
+            _ => Err(Ambiguous::Repeated),
         }
     }
 }
@@ -126,6 +134,8 @@ pub(crate) enum Ambiguous {
     /// It says it more than once.
     Repeated,
     NotText,
+    /// It is not clear where it says it.
+    Unclear,
 }
 
 /// All headers, each as it came; but of `cookie`, which HTTP/2 may cut into pieces, the whole.
@@ -145,45 +155,6 @@ fn headers<H: RequestHead + ?Sized>(head: &H) -> Vec<(String, Vec<u8>)> {
         }
     }
     headers
-}
-
-/// A segment of a template.
-struct Pattern<'a> {
-    before: &'a str,
-    name: Option<&'a str>,
-    after: &'a str,
-    /// Whether it stands for all that follows.
-    is_tail: bool,
-}
-
-/// The first segment of a template, and what follows. axum writes `{name}` and `{*name}`, actix-web
-/// `{name}`, `{name:pattern}` and `{name}*`.
-fn split_template(template: &str) -> (Pattern<'_>, Option<&str>) {
-    let open = template.find('{').unwrap_or(template.len());
-    let close =
-        template.get(open..).and_then(|it| it.find('}')).map_or(template.len(), |at| open + at);
-    let slash = template.find('/').unwrap_or(template.len());
-    if slash < open || open == template.len() {
-        let (segment, more) = match template.split_once('/') {
-            Some((segment, more)) => (segment, Some(more)),
-            None => (template, None),
-        };
-        return (Pattern { before: segment, name: None, after: "", is_tail: false }, more);
-    }
-    let before = template.get(..open).unwrap_or("");
-    let inner = template.get(open + 1..close).unwrap_or("");
-    let behind = template.get(close..).unwrap_or("").trim_start_matches('}');
-    let (name, regex) = match inner.split_once(':') {
-        Some((name, regex)) => (name, regex),
-        None => (inner, ""),
-    };
-    let (after, more) = match behind.split_once('/') {
-        Some((after, more)) => (after, Some(more)),
-        None => (behind, None),
-    };
-    let is_tail = name.starts_with('*') || regex == ".*" || regex == ".+" || after == "*";
-    let (name, after) = (name.trim_start_matches('*'), after.trim_end_matches('*'));
-    (Pattern { before, name: Some(name), after, is_tail }, more)
 }
 
 impl RequestHead for RequestInfo {
@@ -227,10 +198,16 @@ impl fmt::Debug for RequestInfo {
 mod tests {
     use super::*;
 
-    fn param(route: &str, path: &str, name: &str) -> Option<String> {
+    fn sole(route: &str, path: &str, name: &str) -> Result<Option<String>, Ambiguous> {
         let (route, path) = (Some(route.to_owned()), path.to_owned());
         let info = RequestInfo { method: "GET".into(), path, query: None, route, headers: vec![] };
-        info.path_param(name).map(Cow::into_owned)
+        let sole = info.sole_path_param(name).map(|value| value.map(Cow::into_owned));
+        assert_eq!(info.path_param(name).map(Cow::into_owned), sole.clone().ok().flatten());
+        sole
+    }
+
+    fn param(route: &str, path: &str, name: &str) -> Option<String> {
+        sole(route, path, name).unwrap()
     }
 
     fn info(query: &str, headers: &[(&str, &[u8])]) -> RequestInfo {
@@ -283,9 +260,72 @@ mod tests {
         assert_eq!(param("/f/{rest:.*}", "/f/a/b", "rest").as_deref(), Some("a/b"));
         assert_eq!(param("/n/{id:[0-9]+}", "/n/7", "id").as_deref(), Some("7"));
         assert_eq!(param("/v{n}.json", "/v12.json", "n").as_deref(), Some("12"));
-        assert_eq!(param("/w/{city}", "/w", "city"), None);
-        assert_eq!(param("/w/{city}", "/w/%FF", "city"), None);
-        assert_eq!(param("/w", "/w", "city"), None);
-        assert_eq!(param("/{", "/x", "city"), None);
+        assert_eq!(param("/{*rest}", "/a{b", "rest").as_deref(), Some("a{b"));
+        assert_eq!(param("/{{a}}/{b}", "/{a}/1", "b").as_deref(), Some("1"));
+        assert_eq!(param("/f/{rest}*", "/f/a/b/", "rest").as_deref(), Some("a/b/"));
+        assert_eq!(param("/d/{a:.*}/edit", "/d/x/edit/edit", "a").as_deref(), Some("x/edit"));
+        assert_eq!(param("/{y:[0-9]{4}}/{rest:.*}", "/2024/a/b", "y").as_deref(), Some("2024"));
+        assert_eq!(param("/{a:[^/]+}/{rest:.*}", "/x/a/b", "rest").as_deref(), Some("a/b"));
+        for (route, name) in [("/w", "city"), ("/{", "city"), ("/{w}x{h}", "x"), ("/{*w}", "*w")] {
+            assert_eq!(param(route, "/x", name), None, "{route}");
+        }
+    }
+
+    #[test]
+    fn names_that_share_a_segment_are_told_apart() {
+        let both = |path| (param("/{w}x{h}", path, "w"), param("/{w}x{h}", path, "h"));
+        for (path, w, h) in [
+            ("/9000x1", "9000", "1"),
+            ("/1x2x3", "1x2", "3"),
+            ("/xxx", "x", "x"),
+            ("/9%78%31", "9", "1"),
+            ("/1x2%783", "1x2", "3"),
+            ("/a%2Fx%2f", "a/", "/"),
+            ("/%2578x%2B", "%78", "+"),
+        ] {
+            assert_eq!(both(path), (Some(w.into()), Some(h.into())), "{path}");
+        }
+        assert_eq!(param("/{a}+{b}", "/1+2%2B3", "a").as_deref(), Some("1"));
+        assert_eq!(param("/{name}.{kind}", "/a.tar.gz", "name").as_deref(), Some("a.tar"));
+        assert_eq!(param("/v{n:[0-9]+}-{rest}", "/v1-a", "n").as_deref(), Some("1"));
+        assert_eq!(param("/{a:[0-9]+}{b:[a-z]+}/{c}", "/1a/x", "c").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn what_of_a_path_is_whose_is_not_guessed() {
+        for (route, path, name, why) in [
+            ("/w/{city}", "/w", "city", Ambiguous::Unclear),
+            ("/w/{city}", "/w/", "city", Ambiguous::Unclear),
+            ("/w/{city}", "/w/a/b", "city", Ambiguous::Unclear),
+            ("/w/{city}", "/w/%FF", "city", Ambiguous::NotText),
+            ("/w/{city}", "/w/%%341", "city", Ambiguous::Unclear),
+            ("/{w}x{h}", "/9000", "w", Ambiguous::Unclear),
+            ("/{w}x{h}", "/x1", "w", Ambiguous::Unclear),
+            // What their patterns let pass is not read here.
+            ("/{a:[0-9]+}{b:[a-z]+}", "/1a", "a", Ambiguous::Unclear),
+            ("/v{n:[0-9]+}-{rest}", "/v1-a-b", "n", Ambiguous::Unclear),
+            ("/{a:.{4}}/{b}{c:.}", "/2024/ab", "c", Ambiguous::Unclear),
+            ("/{id}/x/{id}", "/1/x/2", "id", Ambiguous::Repeated),
+        ] {
+            assert_eq!(sole(route, path, name), Err(why), "{route} {path}");
+        }
+        assert_eq!(param("/{id}/x/{id}", "/1/x/1", "id").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_long_path_is_read_in_reasonable_time() {
+        let route = "/{a}x{b}x{c}x{d}x{e}x{f}x{g}x{h}y";
+        assert_eq!(sole(route, &format!("/{}", "x".repeat(60_000)), "a"), Err(Ambiguous::Unclear));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_route_and_no_path_make_it_panic(
+            route in "/([{}:*/a.x+%]|%78|\\PC){0,16}",
+            path in "/([{}/ax%+]|%78|%2F|\\PC){0,16}",
+            name in "[ax*]?",
+        ) {
+            let _ = sole(&route, &path, &name);
+        }
     }
 }

@@ -89,9 +89,26 @@ impl Inquiry {
         self.request.query_params(name)
     }
 
-    /// What stands in the path in the place of `{name}`, as [`RequestInfo::path_param`].
+    /// What stands in the path in the place of `{name}`, as [`RequestInfo::path_param`]. Where the route
+    /// has the name and it cannot be told what is its, this is `None`, and the request is answered 400
+    /// whatever its price would be.
     pub fn path_param(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.request.path_param(name)
+        self.request.sole_path_param(name).unwrap_or_else(|why| {
+            let name = excerpt(name, 64);
+            match why {
+                Ambiguous::Repeated => {
+                    self.looked.is_ambiguous(format_args!("its path has `{name}` twice"));
+                }
+                Ambiguous::NotText => {
+                    self.looked.is_ambiguous(format_args!("`{name}` of its path is not text"));
+                }
+                Ambiguous::Unclear => {
+                    let why = format_args!("it is not clear what of its path is `{name}`");
+                    self.looked.is_ambiguous(why);
+                }
+            }
+            None
+        })
     }
 }
 
@@ -127,8 +144,8 @@ impl Looked {
                 self.inner().headers.insert(name, value);
                 return;
             }
-            Err(Ambiguous::Repeated) => "came twice",
             Err(Ambiguous::NotText) => "is not text",
+            Err(Ambiguous::Repeated | Ambiguous::Unclear) => "came twice",
         };
         self.is_ambiguous(format_args!("its header `{}` {why}", excerpt(name, 64)));
     }
