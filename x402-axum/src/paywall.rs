@@ -1,13 +1,16 @@
+mod requested;
+
 use std::ops::Deref;
 
 use axum::Extension;
-use axum::extract::{MatchedPath, OriginalUri};
+use axum::extract::MatchedPath;
 use axum::middleware::AddExtension;
 use tower_layer::Layer;
 use x402_server::layer::{self, GateService};
 use x402_server::{ConfigError, Gate, Listing, PaywallBuilder, Price};
 
 use crate::PaidHandler;
+use requested::Requested;
 
 /// A seller's settings: who is paid, in what, where, and who settles. One for a site.
 ///
@@ -184,9 +187,9 @@ impl PriceLayer {
 }
 
 impl<S> Layer<S> for PriceLayer {
-    type Service = GateService<S>;
+    type Service = Requested<GateService<S>>;
 
-    fn layer(&self, inner: S) -> GateService<S> {
+    fn layer(&self, inner: S) -> Self::Service {
         self.layer.layer(inner)
     }
 }
@@ -215,16 +218,16 @@ impl GateLayer {
     pub fn new(gate: Gate) -> Self {
         let layer = layer::GateLayer::new(gate)
             // Within a nested router the request's own address has lost its prefix.
-            .requested_uri(|extensions| extensions.get::<OriginalUri>().map(|uri| &uri.0))
+            .requested_uri(requested::found)
             .matched_route(|extensions| extensions.get::<MatchedPath>().map(MatchedPath::as_str));
         Self(layer)
     }
 }
 
 impl<S> Layer<S> for GateLayer {
-    type Service = GateService<S>;
+    type Service = Requested<GateService<S>>;
 
-    fn layer(&self, inner: S) -> GateService<S> {
-        self.0.layer(inner)
+    fn layer(&self, inner: S) -> Self::Service {
+        Requested(self.0.layer(inner))
     }
 }

@@ -15,6 +15,7 @@ mod disconnects;
 mod extractor;
 mod limits;
 mod named_payments;
+mod rewritten;
 mod trailers;
 mod ui;
 mod upto;

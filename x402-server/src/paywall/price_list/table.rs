@@ -73,7 +73,9 @@ impl Paywall {
     ///   costs, if only one of the two is listed by its name. `/docs/{name}` does not stand for `/docs`: before
     ///   a file server list the folder too.
     /// - `OPTIONS` is free, and its answer leaves without a body. `HEAD` costs what `GET` costs.
-    /// - Nothing behind the gate may rewrite the method or the path, by a header or otherwise, and a
+    /// - Paths are from the root of the site, also where the gate stands below a mount, such as axum's
+    ///   `nest_service("/v1", ..)`.
+    /// - Nothing before or behind the gate may rewrite the method or the path, by a header or otherwise, and a
     ///   file server that has names of its own for files, such as `page` for `page.html`, needs those
     ///   listed too: list folders with `{*rest}`. With `unlisted = "refuse"` nothing is forgotten.
     ///
