@@ -5,8 +5,9 @@ use std::task::Poll;
 
 use super::seen_through::Panicked;
 
-/// Waits for what may panic: a seller's own store or facilitator, or a clock whose runtime has stopped.
-pub(super) async fn caught<T>(mut asked: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
+/// Waits for what may panic: a seller's own store, facilitator or price function, a reader of foreign
+/// text, or a clock whose runtime has stopped.
+pub(crate) async fn caught<T>(mut asked: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
     poll_fn(move |cx| {
         catch_unwind(AssertUnwindSafe(|| asked.as_mut().poll(cx).map(Ok)))
             .unwrap_or(Poll::Ready(Err(Panicked)))

@@ -64,10 +64,12 @@ mod unresolved;
 #[cfg(feature = "tower")]
 pub(crate) use reply::VARY_ON;
 
+pub(crate) use caught::caught;
 pub(crate) use hooks::{DynHooks, Several};
 pub(crate) use identifiers::{AnswerLimits, Identifiers};
 pub(crate) use offered::{Offered, Route, WeakOffered};
 pub(crate) use request_info::Ambiguous;
+pub(crate) use seen_through::Panicked;
 pub(crate) use shared::{Offer, Rules, Shared, TURNS, seconds_since_1970};
 pub(crate) use undecided::{Ask, Asked, Asking, Before};
 

@@ -23,7 +23,7 @@ type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The work panicked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Panicked;
+pub(crate) struct Panicked;
 
 impl<T: Send + 'static> SeenThrough<T> {
     pub(super) fn new(shared: Arc<Shared>, work: impl Future<Output = T> + Send + 'static) -> Self {

@@ -2,6 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::ready;
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use super::inquiry::{Inquiry, Looked};
 use super::quote::Quoted;
 use super::sign_in::SignIn;
 use super::{ConfigError, Listing, Paywall, Price};
-use crate::engine::{Ask, Asked, Asking, Before, Gate, Offered, Refused, RequestInfo};
+use crate::engine::{
+    Ask, Asked, Asking, Before, Gate, Offered, Panicked, Refused, RequestInfo, caught,
+};
 
 /// What a request costs, as a price function says.
 #[derive(Debug)]
@@ -86,9 +89,9 @@ impl Paywall {
     /// or refuses is not sold. A payment that was settled, while its client got nothing, is served
     /// whatever the function says, for the same method, address and headers.
     ///
-    /// An error is answered 500 and logged; what it says is not told. Where the function asks for what
-    /// a request says twice, such as `pages` of `?pages=1&pages=999`, it is answered 400 with the code
-    /// `ambiguous_request`, whatever the function makes of it, and nothing is charged: see
+    /// An error, or a panic, is answered 500 and logged; what it says is not told. Where the function
+    /// asks for what a request says twice, such as `pages` of `?pages=1&pages=999`, it is answered 400
+    /// with the code `ambiguous_request`, whatever the function makes of it, and nothing is charged: see
     /// [`Inquiry::query_param`] and [`Inquiry::header`].
     ///
     /// ```
@@ -239,16 +242,17 @@ impl Ask for DynamicPrice {
         };
         let looked = Looked::default();
         let inquiry = Inquiry::new(request.clone(), self.paywall.clone(), payer, looked.clone());
-        let found = self.find.find(inquiry);
         let (this, request) = (self.clone(), request.clone());
         Box::pin(async move {
-            let found = found.await;
+            let find = Arc::clone(&this.find);
+            // The function may panic before its future does.
+            let found = caught(pin!(async move { find.find(inquiry).await })).await;
             // Whatever was made of it: its handler may read it otherwise.
             if let Some(refused) = looked.ambiguous() {
                 return Asked::Refused(refused);
             }
             let quoted = Quoted::new(&this, &request, &looked);
-            let asked = match found {
+            let asked = match found.unwrap_or_else(|Panicked| Err("its function panicked".into())) {
                 Ok(Quote::Free) => return Asked::Nothing,
                 Ok(Quote::Refuse(refused)) => return Asked::Refused(refused),
                 Ok(Quote::Price(price)) => match &this.sign_in {

@@ -388,11 +388,13 @@ async fn what_was_settled_at_a_quote_is_owed_when_the_quote_has_lapsed() {
     assert_eq!((reply.status, amount(&self::terms(&reply))), (402, "20000".to_owned()));
 }
 
-/// A function that sells, refuses, fails, or sells in another way, as it is told to.
+/// A function that sells, refuses, fails, sells in another way, or panics, as it is told to.
 const SELLS: u64 = 0;
 const REFUSES: u64 = 1;
 const FAILS: u64 = 2;
 const SELLS_OTHERWISE: u64 = 3;
+const PANICS: u64 = 4;
+const PANICS_LATER: u64 = 5;
 
 fn fickle(paywall: &Paywall, mood: &Arc<AtomicU64>) -> Gate {
     fickle_by(false, paywall, mood)
@@ -404,7 +406,10 @@ fn fickle_by(permit2: bool, paywall: &Paywall, mood: &Arc<AtomicU64>) -> Gate {
     let mood = Arc::clone(mood);
     let price = paywall.price_by(move |inquiry: Inquiry| {
         let mood = mood.load(SeqCst);
+        assert_ne!(mood, PANICS, "before there is a future");
         async move {
+            tokio::task::yield_now().await;
+            assert_ne!(mood, PANICS_LATER, "while it is polled");
             match mood {
                 REFUSES => Ok(Quote::Refuse(Refused::new(410, "sold_out", "There is none left."))),
                 FAILS => Err("the database is down"),
@@ -429,8 +434,9 @@ fn sized(payment: Option<&Payment>, size: &'static str) -> Head {
 
 #[tokio::test]
 async fn what_is_owed_is_served_whatever_the_function_says_by_then() {
-    let moods = [(REFUSES, 410), (FAILS, 500), (SELLS_OTHERWISE, 402)];
-    for ((mood, status), permit2) in moods.into_iter().flat_map(|it| [(it, false), (it, true)]) {
+    let panics = [(PANICS, 500), (PANICS_LATER, 500)];
+    let moods = [(REFUSES, 410), (FAILS, 500), (SELLS_OTHERWISE, 402)].into_iter().chain(panics);
+    for ((mood, status), permit2) in moods.flat_map(|it| [(it, false), (it, true)]) {
         let (facilitator, now) = (Double::default(), Arc::new(AtomicU64::new(SELLS)));
         let gate = fickle_by(permit2, &paywall(&facilitator).await, &now);
         let terms = ask(&gate, &sized(None, "small")).await;
@@ -477,7 +483,7 @@ async fn what_is_not_owed_is_not_served_where_the_function_refuses() {
         let gate = fickle(&paywall, &now);
         let payment = Payer::number(1).pay(&ask(&gate, &sized(None, "small")).await).await;
         let unsigned = payment.clone().with_signature(&format!("0x{}", "11".repeat(65)));
-        for (mood, status) in [(REFUSES, 410), (FAILS, 500)] {
+        for (mood, status) in [(REFUSES, 410), (FAILS, 500), (PANICS, 500), (PANICS_LATER, 500)] {
             now.store(mood, SeqCst);
             for payment in [&payment, &unsigned] {
                 let reply = refused(gate.admit(&sized(Some(payment), "small")).await);
