@@ -237,6 +237,20 @@ fn two_routes_that_one_request_would_meet_are_a_mistake() {
     assert_eq!(two("path = \"/a/{x}\"", "path = \"/a/b\""), Ok(()));
 }
 
+#[test]
+fn a_path_has_25_names_at_most_and_the_rest() {
+    let path = |names: usize, rest: &str| {
+        let names: String = (0..names).map(|number| format!("/{{x{number}}}")).collect();
+        format!("unlisted = \"free\"\n[[route]]\npath = \"{names}{rest}\"\nfree = true\n")
+    };
+    assert_eq!(list(&path(25, "/{*rest}")).len(), 1);
+    for names in [26, 27, 1000] {
+        let mistakes = mistakes(&path(names, "/end"));
+        assert_eq!(mistakes.len(), 1);
+        assert!(mistakes[0].contains("it has more than 25 segments in braces"), "{mistakes:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_paywall_cannot_do_is_told_of_every_route() {
     let error = paywall()

@@ -41,6 +41,21 @@ async fn a_list_that_is_not_from_the_file_stays_until_the_file_changes() {
     until(async || amount(&gate, "/goods").await == "40000").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_file_is_followed_on_after_whatever_was_in_it() {
+    let file = File::new("whatever", &text("0.01"));
+    let table = paywall().await.price_list(PriceList::load(&file.0).await.unwrap()).unwrap();
+    let gate = table.gate();
+    let follower = table.follow(&file.0, OFTEN);
+    file.write(&text("0.02").replace("/goods", &"/{x}".repeat(26)));
+    // On a paused clock it has looked that often by then.
+    tokio::time::sleep(20 * OFTEN).await;
+    assert!(!follower.is_finished());
+    assert_eq!(amount(&gate, "/goods").await, "10000");
+    file.write(&text("0.03"));
+    until(async || amount(&gate, "/goods").await == "30000").await;
+}
+
 /// One thread reads files, so that a read which is asked for after another is made after it.
 #[test]
 fn of_two_who_read_a_file_at_once_the_later_reader_has_the_last_word() {

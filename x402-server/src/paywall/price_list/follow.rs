@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::list::{PriceList, text};
 use super::mistake::PriceListError;
 use super::table::{Inner, PriceTable};
+use crate::engine::{Panicked, caught};
 
 /// A file that is being written is read again after so long.
 const SETTLING: Duration = Duration::from_millis(50);
@@ -55,10 +57,9 @@ impl Follower {
     async fn follow(mut self, every: Duration) {
         loop {
             tokio::time::sleep(every).await;
-            match self.look(every.min(SETTLING)).await {
+            match looked(self.look(every.min(SETTLING))).await {
                 Ok(()) => self.logged.clear(),
                 Err(error) => {
-                    let error = error.to_string();
                     if self.logged != error {
                         let path = self.path.display();
                         tracing::error!(%path, %error, "the prices stay as they were");
@@ -96,5 +97,25 @@ impl Follower {
             self.seen = text;
         }
         *self.seen == *found
+    }
+}
+
+/// What came of a look, though it be a panic: it goes on after that one too.
+async fn looked(look: impl Future<Output = Result<(), PriceListError>>) -> Result<(), String> {
+    match caught(pin!(look)).await {
+        Ok(seen) => seen.map_err(|error| error.to_string()),
+        Err(Panicked) => Err("what is in the file made its reader panic".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_panics_is_a_mistake_and_not_the_end_of_looking() {
+        let mistake = looked(async { panic!("no reader was made for this") }).await.unwrap_err();
+        assert!(mistake.contains("panic"), "{mistake}");
+        assert_eq!(looked(async { Ok(()) }).await, Ok(()));
     }
 }

@@ -16,6 +16,9 @@ enum Segment {
     Rest,
 }
 
+/// Segments `{name}` of one path, of which the router can tell no more apart.
+const MOST_NAMES: usize = 25;
+
 impl Pattern {
     pub(super) fn parse(path: &str) -> Result<Self, &'static str> {
         let inner = path.strip_prefix('/').ok_or("it does not begin with a slash")?;
@@ -25,6 +28,9 @@ impl Pattern {
             "" => Vec::new(),
             inner => inner.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?,
         };
+        if segments.iter().filter(|segment| **segment == Segment::One).count() > MOST_NAMES {
+            return Err("it has more than 25 segments in braces: use {*rest}");
+        }
         let mut ends = segments.iter().skip_while(|segment| **segment != Segment::Rest);
         match (ends.next(), ends.next()) {
             (Some(_), Some(_)) => {
