@@ -88,7 +88,8 @@ impl World {
 }
 
 fn payment(seen: &Value) -> Result<PaymentPayload, Error> {
-    Ok(decode(texts(seen, "payments")[0].as_bytes(), PAYMENT_LIMIT)?)
+    let sent = texts(seen, "payments").into_iter().next().ok_or("no payment")?;
+    Ok(decode(sent.as_bytes(), PAYMENT_LIMIT)?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
