@@ -10,6 +10,10 @@ use crate::args::{Args, Scheme};
 use crate::function;
 use crate::values::Mistakes;
 
+/// What the paid handler calls its argument. Within it stands the function under its own name, and of
+/// equal names an item hides an argument, wherever each was written.
+const UNPAID: &str = "__x402_unpaid";
+
 /// The function with its price, or as it was with all that is wrong.
 pub(crate) fn paid(adapter: &str, args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
@@ -40,13 +44,13 @@ fn expand(adapter: &str, args: &Args, mut inner: ItemFn) -> TokenStream {
     inner.attrs = own;
     let visibility = std::mem::replace(&mut inner.vis, syn::Visibility::Inherited);
     let tag = tag(&private, &inner.sig.ident, args);
-    let unpaid = Ident::new("unpaid", Span::mixed_site());
+    let unpaid = Ident::new(UNPAID, Span::mixed_site());
     let signature = outer_signature(&private, &unpaid, &inner.sig);
     let place = Place::of(&mut inner, &mut outer);
     let path = &place.path;
     let parameters = turbofish(&inner.sig);
     let arguments: Vec<Ident> = (0..inner.sig.inputs.len())
-        .map(|number| format_ident!("argument_{number}", span = Span::mixed_site()))
+        .map(|number| format_ident!("__x402_argument_{number}", span = Span::mixed_site()))
         .collect();
     // Where what it returns is no answer, the error points there.
     let at = match &inner.sig.output {
@@ -54,7 +58,7 @@ fn expand(adapter: &str, args: &Args, mut inner: ItemFn) -> TokenStream {
         ReturnType::Type(_, answer) => answer.span(),
     };
     let at = Span::mixed_site().located_at(at);
-    let unpaid = Ident::new("unpaid", at);
+    let unpaid = Ident::new(UNPAID, at);
     let serve = quote_spanned! {at=>
         #unpaid.serve(const { &#tag }, |(#(#arguments,)*)| #path #parameters (#(#arguments),*)).await
     };

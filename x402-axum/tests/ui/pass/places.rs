@@ -93,6 +93,36 @@ where
     word.len().to_string()
 }
 
+/// Names that what the attribute writes could have chosen too.
+mod chosen {
+    use super::{Query, Words, paid};
+
+    #[paid("$0.01")]
+    pub(super) async fn unpaid(words: Query<Words>) -> String {
+        words.len().to_string()
+    }
+
+    #[paid("$0.01")]
+    pub(super) async fn argument_0(argument_0: Query<Words>) -> String {
+        argument_0.len().to_string()
+    }
+
+    /// Beside constants of such names.
+    pub(super) mod constants {
+        use super::{Query, Words, paid};
+
+        #[expect(non_upper_case_globals)]
+        const unpaid: &str = "unpaid";
+        #[expect(non_upper_case_globals)]
+        const argument_0: &str = "argument";
+
+        #[paid("$0.01")]
+        pub(crate) async fn sold(words: Query<Words>) -> String {
+            format!("{unpaid} {argument_0} {}", words.len())
+        }
+    }
+}
+
 /// A `Self` of its own is not one of an `impl` around it.
 #[paid("$0.01")]
 async fn inner_self() -> String {
@@ -118,6 +148,9 @@ pub(crate) fn main() {
         .route("/one", routing::get(one::r#type))
         .route("/other", routing::get(other::r#type))
         .route("/type", routing::get(r#type))
+        .route("/unpaid", routing::get(chosen::unpaid))
+        .route("/argument", routing::get(chosen::argument_0))
+        .route("/constants", routing::get(chosen::constants::sold))
         .route("/lifetime", routing::get(lifetime))
         .route("/inner", routing::get(inner_self))
         .with_state(Api { greeting: "Good day" });
