@@ -111,9 +111,9 @@ mod chosen {
     pub(super) mod constants {
         use super::{Query, Words, paid};
 
-        #[expect(non_upper_case_globals)]
+        #[expect(non_upper_case_globals, reason = "as the generated arguments")]
         const unpaid: &str = "unpaid";
-        #[expect(non_upper_case_globals)]
+        #[expect(non_upper_case_globals, reason = "as the generated arguments")]
         const argument_0: &str = "argument";
 
         #[paid("$0.01")]
