@@ -51,7 +51,7 @@ use super::routes::{Place, Routes};
 /// | key of a route | what it says |
 /// |---|---|
 /// | `path` | the path, percent-encoded or not; the case of its letters makes no difference |
-/// | `methods` | those that it is for; a request by another is for the next route that fits, or for none. Not `OPTIONS`, which is always free, and not `HEAD`, which is `GET` |
+/// | `methods` | those that it is for; a request by another is for the next route that fits, or for none. Not `OPTIONS`, which is always free, and not `HEAD`, which is `GET`. A WebSocket is opened by `GET`, and over HTTP/2 by `CONNECT`: with `unlisted = "free"` name both, or no methods |
 /// | `price` or `free = true` | what it costs: one price, or several to choose from |
 /// | `scheme` | `"exact"`, `"permit2"`, or `"upto"` where the price is the most that is charged |
 /// | `streaming = true` | metered while it streams: [`Price::streaming`](crate::Price::streaming) |
